@@ -1,0 +1,6 @@
+"""The pure core: values in, values out.
+
+Nothing in this package does I/O or reads a clock, the environment, randomness or a log. It may import the
+standard library, deepdiff, `statetool.errors`, and its own modules downwards only:
+model <- {state, events, picture} <- diff <- plan <- ordering <- planner.
+"""

@@ -1,0 +1,390 @@
+"""The recorded state: its content, its transitions, and its spelling as a document.
+
+Owns what the state says of each component: the wish last applied and what was last seen (semantics: two
+memories). Every transition takes a state and returns one; where nothing would change it returns the very same
+object, so that a serial never grows for nothing. It must not read or write anything (that is `backends/`), nor
+decide what is wished (that is the plan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from statetool.core.canonical import gray_to_json, wish_to_json
+from statetool.core.document import DocumentError, Fields, ensure_format, parse_address, read_gray, read_picture
+from statetool.core.model import (
+    GRAY_FIELD,
+    REPLICAS_FIELD,
+    RESTART_FIELD,
+    STATE_FIELD,
+    VERSION_FIELD,
+    Address,
+    AppliedFrom,
+    Drifted,
+    Json,
+    PowerState,
+    Recorded,
+    Rejection,
+    Seen,
+    StatusClass,
+    VersionEntry,
+    VersionPicture,
+    Wish,
+    classify_status,
+)
+from statetool.core.picture import differs_in_rule_only, matches
+from statetool.core.plan import Change, Kind, WishUpdate
+from statetool.errors import StateError, StateUnreadable
+
+FORMAT_VERSION = "1.0"
+FORMAT_MAJOR = 1
+HISTORY_LIMIT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StateFile:
+    """A whole state. `lineage` is its identity for life; `serial` counts stored contents, 0 before the first;
+    `fence` is that of the lock under which it was stored.
+    """
+
+    lineage: str
+    serial: int
+    fence: int
+    tool_version: str
+    components: Mapping[Address, Recorded] = field(default_factory=dict)
+
+
+def new_state(lineage: str, tool_version: str) -> StateFile:
+    """An empty state that was not stored yet."""
+    return StateFile(lineage=lineage, serial=0, fence=0, tool_version=tool_version)
+
+
+def record_component(state: StateFile, change: Change, *, run_id: str, at: str, applied_from: AppliedFrom) -> StateFile:
+    """What a change says about the component's record itself, apart from its wish.
+
+    Adopting makes a record, anew where the address now means another component; moving renames the key and keeps
+    everything; forgetting removes the record; an update refreshes the ids.
+    """
+    if change.kind is Kind.FORGET:
+        return _without(state, change.address)
+    if change.kind is Kind.MOVE and change.moved_from is not None and change.moved_from in state.components:
+        moved = state.components[change.moved_from]
+        rest = _without(state, change.moved_from)
+        return _with(rest, _with_ids(replace(moved, address=change.address), change))
+    recorded = state.components.get(change.address)
+    replaced = recorded is not None and change.kind is Kind.ADOPT and recorded.component_id != change.component_id
+    if recorded is not None and not replaced:
+        return _with(state, _with_ids(recorded, change))
+    fresh = Recorded(
+        address=change.address,
+        component_id=change.component_id,
+        application_id=change.application_id,
+        environment_id=change.environment_id,
+        wish=Wish(),
+        applied_at=at,
+        applied_from=applied_from,
+        run_id=run_id,
+    )
+    return _with(state, fresh)
+
+
+def apply_wish_update(
+    state: StateFile, address: Address, update: WishUpdate, *, at: str, run_id: str, applied_from: AppliedFrom
+) -> StateFile:
+    """Record or release one wished field. Raises StateError where the component has no record.
+
+    What was known of the field's drift ends with the wish it was measured against.
+    """
+    recorded = _recorded(state, address)
+    paths = (VERSION_FIELD, GRAY_FIELD) if update.field == VERSION_FIELD else (update.field,)
+    changed = replace(
+        recorded,
+        wish=_updated_wish(recorded.wish, update),
+        drifted={path: drifted for path, drifted in recorded.drifted.items() if path not in paths},
+        applied_at=at,
+        applied_from=applied_from,
+        run_id=run_id,
+    )
+    return _with(state, changed)
+
+
+def record_seen(state: StateFile, address: Address, seen: Seen) -> StateFile:
+    """Remember what was observed, and since when a wished field is wrong. Never touches a wish.
+
+    Raises StateError where the component has no record.
+    """
+    recorded = _recorded(state, address)
+    drifted = drifted_after(recorded, seen)
+    before = recorded.seen
+    if before is not None and replace(before, at=seen.at) == seen and drifted == recorded.drifted:
+        return state
+    return _with(state, replace(recorded, seen=seen, drifted=drifted))
+
+
+def record_version_change(state: StateFile, address: Address, entry: VersionEntry) -> StateFile:
+    """Add a version change to the history: oldest first, the newest 20 are kept."""
+    recorded = _recorded(state, address)
+    if recorded.history and recorded.history[-1] == entry:
+        return state
+    return _with(state, replace(recorded, history=(*recorded.history, entry)[-HISTORY_LIMIT:]))
+
+
+def record_rejection(state: StateFile, address: Address, rejection: Rejection) -> StateFile:
+    """Keep a version from returning by itself. One rejection a version; the one recorded last stands."""
+    recorded = _recorded(state, address)
+    if rejection in recorded.rejected:
+        return state
+    others = tuple(entry for entry in recorded.rejected if entry.version != rejection.version)
+    return _with(state, replace(recorded, rejected=(*others, rejection)))
+
+
+def clear_rejection(state: StateFile, address: Address, version: str) -> StateFile:
+    """Let a version return. The same state comes back where it was not rejected."""
+    recorded = _recorded(state, address)
+    kept = tuple(entry for entry in recorded.rejected if entry.version != version)
+    return _with(state, replace(recorded, rejected=kept))
+
+
+def state_to_document(state: StateFile) -> dict[str, Json]:
+    """The state file's document; components in the order of their addresses."""
+    ordered = sorted(state.components.items(), key=lambda item: item[0].sort_key)
+    return {
+        **state_header(state),
+        "components": {str(address): recorded_to_json(recorded) for address, recorded in ordered},
+    }
+
+
+def state_header(state: StateFile) -> dict[str, Json]:
+    """Everything of the document but its components."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "tool_version": state.tool_version,
+        "lineage": state.lineage,
+        "serial": state.serial,
+        "fence": state.fence,
+    }
+
+
+def recorded_to_json(recorded: Recorded) -> dict[str, Json]:
+    """One component of the document, without its address."""
+    source = recorded.applied_from
+    return {
+        "component_id": recorded.component_id,
+        "application_id": recorded.application_id,
+        "environment_id": recorded.environment_id,
+        "wish": wish_to_json(recorded.wish),
+        "applied_at": recorded.applied_at,
+        "applied_from": {"commit": source.commit, "dirty": source.dirty, "run_url": source.run_url},
+        "run_id": recorded.run_id,
+        "seen": _seen_to_json(recorded.seen) if recorded.seen else None,
+        "drifted": {
+            path: {"last_right_at": entry.last_right_at, "first_wrong_at": entry.first_wrong_at}
+            for path, entry in sorted(recorded.drifted.items())
+        },
+        "history": [{"version": e.version, "at": e.at, "verb": e.verb} for e in recorded.history],
+        "rejected": [
+            {"version": r.version, "at": r.at, "by": r.by, "reason": r.reason, "job_id": r.job_id}
+            for r in recorded.rejected
+        ],
+    }
+
+
+def state_from_document(document: Mapping[str, Json]) -> StateFile:
+    """The state a document holds. Raises StateUnreadable naming the path of what is wrong."""
+    try:
+        ensure_format(document, major=FORMAT_MAJOR)
+        fields = Fields(dict(document))
+        components = [
+            _read_recorded(parse_address(key, ("components", key)), member)
+            for key, member in fields.members("components")
+        ]
+        return StateFile(
+            lineage=fields.text("lineage"),
+            serial=fields.integer("serial", minimum=0),
+            fence=fields.integer("fence", minimum=0),
+            tool_version=fields.text("tool_version"),
+            components={recorded.address: recorded for recorded in components},
+        )
+    except DocumentError as error:
+        raise StateUnreadable(error.message, hint=error.hint) from None
+
+
+def _with(state: StateFile, recorded: Recorded) -> StateFile:
+    if state.components.get(recorded.address) == recorded:
+        return state
+    return replace(state, components={**state.components, recorded.address: recorded})
+
+
+def _without(state: StateFile, address: Address) -> StateFile:
+    if address not in state.components:
+        return state
+    return replace(state, components={key: value for key, value in state.components.items() if key != address})
+
+
+def _with_ids(recorded: Recorded, change: Change) -> Recorded:
+    return replace(
+        recorded,
+        component_id=change.component_id,
+        application_id=change.application_id,
+        environment_id=change.environment_id,
+    )
+
+
+def _recorded(state: StateFile, address: Address) -> Recorded:
+    recorded = state.components.get(address)
+    if recorded is None:
+        raise StateError(
+            f"{address} is not in the state",
+            code="not_recorded",
+            address=str(address),
+            hint="`statetool state list` shows what is recorded",
+        )
+    return recorded
+
+
+def _updated_wish(wish: Wish, update: WishUpdate) -> Wish:
+    value = update.value
+    if update.field == VERSION_FIELD and (value is None or isinstance(value, VersionPicture)):
+        return replace(wish, picture=value)
+    if update.field == REPLICAS_FIELD and (value is None or isinstance(value, int)):
+        return replace(wish, replicas=value)
+    if update.field == STATE_FIELD and value in (None, "running", "stopped"):
+        return replace(wish, state=cast("PowerState | None", value))
+    if update.field == RESTART_FIELD and (value is None or isinstance(value, str)):
+        return replace(wish, restart=value)
+    raise StateError(f"a plan can't record {update.field} as {type(value).__name__}", code="wish_update")
+
+
+def drifted_after(recorded: Recorded, seen: Seen) -> dict[str, Drifted]:
+    """Since when each wished field is wrong. What the status hides now stays as it was known."""
+    known = recorded.drifted
+    now = _judge(recorded.wish, seen)
+    before = _judge(recorded.wish, recorded.seen) if recorded.seen else {}
+    drifted: dict[str, Drifted] = {}
+    for wished, found in now.items():
+        if found is None:
+            drifted.update({path: known[path] for path in _paths_of(wished) if path in known})
+        elif found != _RIGHT:
+            right_at = recorded.seen.at if recorded.seen and before.get(wished) == _RIGHT else None
+            since = next((known[path] for path in _paths_of(wished) if path in known), None)
+            # The picture may go from wrong in its rule to wrong as a whole: still wrong since the first time.
+            drifted[found] = since or Drifted(last_right_at=right_at, first_wrong_at=seen.at)
+    return drifted
+
+
+_RIGHT = ""
+
+
+def _paths_of(wished: str) -> tuple[str, ...]:
+    return (VERSION_FIELD, GRAY_FIELD) if wished == VERSION_FIELD else (wished,)
+
+
+def _judge(wish: Wish, seen: Seen) -> dict[str, str | None]:
+    """Per wished field: right, the drift path that is wrong, or None where the status hides the value.
+
+    The same rules as `diff.py` compares by: nothing of a busy component counts, and replicas only where the
+    platform counts one version that runs.
+    """
+    status = classify_status(seen.status)
+    busy = status is StatusClass.BUSY
+    found: dict[str, str | None] = {}
+    if wish.picture is not None:
+        hidden = busy or (seen.version is None and seen.gray is None)
+        found[VERSION_FIELD] = None if hidden else _judge_picture(wish.picture, seen)
+    if wish.replicas is not None:
+        hidden = status not in (StatusClass.READY, StatusClass.FAILED) or seen.replicas is None
+        found[REPLICAS_FIELD] = None if hidden else _RIGHT if seen.replicas == wish.replicas else REPLICAS_FIELD
+    if wish.state is not None:
+        power = "stopped" if status is StatusClass.STOPPED else "running"
+        found[STATE_FIELD] = None if busy else _RIGHT if power == wish.state else STATE_FIELD
+    return found
+
+
+def _judge_picture(wanted: VersionPicture, seen: Seen) -> str:
+    picture = VersionPicture(seen.version, seen.gray)
+    if matches(wanted, picture):
+        return _RIGHT
+    return GRAY_FIELD if differs_in_rule_only(wanted, picture) else VERSION_FIELD
+
+
+def _seen_to_json(seen: Seen) -> dict[str, Json]:
+    return {
+        "version": seen.version,
+        "replicas": seen.replicas,
+        "available_replicas": seen.available_replicas,
+        "status": seen.status,
+        "last_job_id": seen.last_job_id,
+        "gray": gray_to_json(seen.gray) if seen.gray else None,
+        "at": seen.at,
+    }
+
+
+def _read_recorded(address: Address, fields: Fields) -> Recorded:
+    seen = fields.optional_child("seen")
+    source = fields.optional_child("applied_from")
+    return Recorded(
+        address=address,
+        component_id=fields.text("component_id"),
+        application_id=fields.text("application_id"),
+        environment_id=fields.optional_text("environment_id"),
+        wish=_read_wish(fields.child("wish")),
+        seen=_read_seen(seen) if seen else None,
+        drifted=_read_drifted(fields) if fields.has("drifted") else {},
+        applied_at=fields.optional_text("applied_at"),
+        applied_from=_read_source(source) if source else AppliedFrom(),
+        run_id=fields.optional_text("run_id"),
+        history=tuple(
+            VersionEntry(entry.text("version"), entry.text("at"), entry.text("verb"))
+            for entry in fields.children("history")
+        ),
+        rejected=tuple(read_rejection(entry) for entry in fields.children("rejected")),
+    )
+
+
+def _read_wish(fields: Fields) -> Wish:
+    state = fields.optional_text("state")
+    if state not in (None, "running", "stopped"):
+        fields.fail("state", "must be running or stopped")
+    managed = fields.has("version") or fields.has("gray")
+    return Wish(
+        picture=read_picture(fields) if managed else None,
+        replicas=fields.optional_integer("replicas", minimum=0),
+        state=cast("PowerState | None", state),
+        restart=fields.optional_text("restart"),
+    )
+
+
+def _read_seen(fields: Fields) -> Seen:
+    return Seen(
+        at=fields.text("at"),
+        version=fields.optional_text("version"),
+        replicas=fields.optional_integer("replicas"),
+        available_replicas=fields.optional_integer("available_replicas"),
+        status=fields.text("status"),
+        last_job_id=fields.optional_text("last_job_id"),
+        gray=read_gray(fields),
+    )
+
+
+def _read_drifted(fields: Fields) -> dict[str, Drifted]:
+    return {
+        path: Drifted(entry.optional_text("last_right_at"), entry.text("first_wrong_at"))
+        for path, entry in fields.members("drifted")
+    }
+
+
+def _read_source(fields: Fields) -> AppliedFrom:
+    return AppliedFrom(fields.optional_text("commit"), fields.optional_flag("dirty"), fields.optional_text("run_url"))
+
+
+def read_rejection(fields: Fields) -> Rejection:
+    """A rejection in a state or a plan."""
+    return Rejection(
+        version=fields.text("version"),
+        at=fields.text("at"),
+        by=fields.text("by"),
+        reason=fields.text("reason"),
+        job_id=fields.optional_text("job_id"),
+    )
