@@ -1,0 +1,177 @@
+"""The sandbox as an ASGI application.
+
+Owns HTTP: bodies, headers, the token, the control path and who may use it. Must not know the API's paths or rules;
+whatever goes wrong becomes a JSON answer, never an exception for the server.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from statetool.sandbox.disturb import ensure_known
+from statetool.sandbox.errors import Refusal, SandboxError, unknown_api
+from statetool.sandbox.facade import Sandbox
+from statetool.sandbox.wire import (
+    CONTROL_HEADER,
+    CONTROL_PATHS,
+    DEFAULT_TOKEN,
+    DISTURB_PATH,
+    SEED_PATH,
+    is_loopback,
+    log_to_json,
+    summary_to_json,
+)
+
+_LARGEST_REQUEST = 1024 * 1024
+_LARGEST_CONTROL_REQUEST = 64 * 1024 * 1024
+
+
+def create_app(sandbox: Sandbox, *, token: str | None = DEFAULT_TOKEN) -> Starlette:
+    """The API of a sandbox, and its control path for loopback clients.
+
+    API requests need `X-Auth-Token: <token>`; None means that none is needed (for use inside one process).
+    """
+    return Starlette(
+        routes=[Route("/{path:path}", endpoint=_Front(sandbox, token))], exception_handlers={404: _no_such_path}
+    )
+
+
+class _Front:
+    """Answers every request of the application."""
+
+    def __init__(self, sandbox: Sandbox, token: str | None) -> None:
+        self._sandbox = sandbox
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except SandboxError as error:
+            response = _json(500, {"error_code": "APIGW.0601", "error_msg": str(error)})
+        except Exception as error:  # the promise of a server: an answer, whatever happened
+            message = f"internal error: {type(error).__name__}"
+            response = _json(500, {"error_code": "APIGW.0601", "error_msg": message})
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.scope["path"]
+        if path.startswith("/sandbox/"):
+            return await self._control(request, path)
+        try:
+            body = await _read(request, _LARGEST_REQUEST)
+        except Refusal as refusal:
+            return _json(refusal.status_code, {"error_code": refusal.code, "error_msg": refusal.message})
+        answer = self._sandbox.handle(
+            request.method,
+            path,
+            request.scope["query_string"].decode("latin-1"),
+            body,
+            authenticated=self._authenticated(request),
+        )
+        return _json(answer.status_code, answer.body, request_id=answer.request_id)
+
+    def _authenticated(self, request: Request) -> bool:
+        if self._token is None:
+            return True
+        sent = request.headers.get("x-auth-token", "")
+        # Bytes: compare_digest takes no other text than ASCII.
+        return hmac.compare_digest(sent.encode("utf-8", "replace"), self._token.encode())
+
+    async def _control(self, request: Request, path: str) -> Response:
+        try:
+            _ensure_local(request)
+            if CONTROL_PATHS.get(path) != request.method:
+                return _json(404, {"error": f"no such control: {request.method} {path}"}, control=True)
+            if request.method == "GET":
+                return _json(200, {"log": log_to_json(self._sandbox.log())}, control=True)
+            values = _object(await _read(request, _LARGEST_CONTROL_REQUEST))
+            return _json(200, self._steer(path, values), control=True)
+        except SandboxError as error:
+            return _json(400, {"error": str(error)}, control=True)
+        except Refusal as refusal:
+            return _json(refusal.status_code, {"error": refusal.message}, control=True)
+
+    def _steer(self, path: str, values: dict[str, Any]) -> dict[str, Any]:
+        if path == SEED_PATH:
+            return summary_to_json(self._sandbox.seed(_text(values, "text"), _text(values, "filename")))
+        if path == DISTURB_PATH:
+            address = _text(values, "address")
+            changes = {name: value for name, value in values.items() if name != "address"}
+            ensure_known(changes)
+            self._sandbox.disturb(address, **changes)
+            return {}
+        self._sandbox.reset()
+        return {}
+
+
+def _no_such_path(request: Request, error: Exception) -> Response:
+    """Paths that are no paths ("*", line breaks) never reach the front."""
+    refusal = unknown_api()
+    return _json(refusal.status_code, {"error_code": refusal.code, "error_msg": refusal.message})
+
+
+async def _read(request: Request, largest: int) -> bytes:
+    """The body, at most `largest` bytes. Raises Refusal 413, which the gateway answers to more (section 10.3)."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > largest:
+            raise Refusal(413, "APIGW.0201", "the request body is too large")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _ensure_local(request: Request) -> None:
+    """Raise Refusal 403 for anybody but a program on this machine.
+
+    The Host header and the content type are looked at because a web page in a browser on this machine also comes
+    from a loopback address, but can't forge these two.
+    """
+    client = request.client.host if request.client else ""
+    host = request.url.hostname or ""
+    if not is_loopback(client) or not is_loopback(host):
+        raise Refusal(403, "", "the control path answers programs on the same machine only")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method != "GET" and kind != "application/json":
+        raise Refusal(403, "", "the control path takes application/json only")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        raise SandboxError("the request body is not JSON") from None
+    if not isinstance(values, dict):
+        raise SandboxError("the request body must be a JSON object")
+    return values
+
+
+def _text(values: Mapping[str, Any], key: str) -> str:
+    value = values.get(key)
+    if not isinstance(value, str):
+        raise SandboxError(f"{key} is required and must be a text")
+    return value
+
+
+def _json(status: int, body: Mapping[str, Any], *, request_id: str = "", control: bool = False) -> Response:
+    request_id = request_id or uuid.uuid4().hex
+    if str(body.get("error_code", "")).startswith("APIGW."):
+        body = {**body, "request_id": request_id}
+    headers = {"X-Request-Id": request_id}
+    if control:
+        headers[CONTROL_HEADER] = "1"
+    # ASCII only: a lone surrogate sent by a client must not break the answer that quotes it.
+    return Response(json.dumps(body), status, headers, media_type="application/json")

@@ -1,0 +1,68 @@
+"""The two ways the sandbox says no.
+
+Owns `SandboxError` (the operator of the sandbox did something impossible) and `Refusal` (the simulated platform
+answers a request with an error). Must not know about HTTP frameworks, files or the world.
+"""
+
+from __future__ import annotations
+
+
+class SandboxError(Exception):
+    """Something about the sandbox itself is wrong; `str()` is one sentence fit for a terminal."""
+
+
+class Refusal(Exception):
+    """An error answer of the simulated platform: HTTP status, error code, message (body of section 10.1)."""
+
+    def __init__(self, status_code: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.message = message
+
+
+def invalid(message: str) -> Refusal:
+    """400, the parameter is invalid [06_0162]."""
+    return Refusal(400, "SVCSTG.00100400", message)
+
+
+def conflict(message: str) -> Refusal:
+    """409, busy or in the wrong state. SIM: the platform's own code for this is not known."""
+    return Refusal(409, "SVCSTG.00100409", message)
+
+
+def unknown_action(action: str) -> Refusal:
+    """400, component instance action not defined [06_0162]."""
+    return Refusal(400, "SVCSTG.00100418", f"action not defined: {action[:64]}")
+
+
+def unknown_job() -> Refusal:
+    """404, job not found [06_0162]."""
+    return Refusal(404, "SVCSTG.00100429", "job not found")
+
+
+def unknown_version(version: str) -> Refusal:
+    """404, snapshot not found [06_0162]: the closest documented code for a version that is not recorded."""
+    return Refusal(404, "SVCSTG.00100436", f"snapshot not found: version {version[:64]}")
+
+
+def unknown_api() -> Refusal:
+    """404 of the API gateway: no such path or method [SIGN]."""
+    return Refusal(404, "APIGW.0101", "the API does not exist or has not been published in the environment")
+
+
+def unauthenticated() -> Refusal:
+    """401 of the API gateway: the token is missing or wrong [SIGN]."""
+    return Refusal(401, "APIGW.0301", "incorrect IAM authentication information: x-auth-token is missing or wrong")
+
+
+def missing(kind: str, style: str) -> Refusal:
+    """An application or component that does not exist or is not visible.
+
+    Style "401" (default) answers 401 SVCSTG.00100401, which is what the terraform provider meets [TF]; style "404"
+    answers the documented 404 codes [06_0162].
+    """
+    message = f"{kind} does not exist"
+    if style == "404":
+        return Refusal(404, {"application": "SVCSTG.00100403", "component": "SVCSTG.00100404"}[kind], message)
+    return Refusal(401, "SVCSTG.00100401", message)

@@ -1,0 +1,174 @@
+"""The plain values the simulated world is made of.
+
+Owns their shapes. Must not hold rules (world.py, actions.py), JSON of the API (views.py) or storage (store.py).
+Instants are epoch milliseconds (names end in `_ms`), versions are texts, ids are texts as the API shows them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+VIRTUAL_MACHINE_PLATFORMS = frozenset({"ecs", "as"})
+_STATUS = re.compile(r"[A-Z][A-Z_]{0,63}")
+
+
+def is_status(text: str) -> bool:
+    """Whether a text can be a component_status; unknown words are welcome, a client must survive them."""
+    return _STATUS.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One header match of a content gray release [SDK]: type header, condition equal, match or in."""
+
+    type: str
+    key: str
+    condition: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gray:
+    """Settings of a gray release [SDK, TF]: kind WEIGHT has a weight in percent, kind CONTENT has match and rules.
+
+    `batches_done` counts continue_deploy calls that came back to the pause (switch gray_continue: per_batch).
+    """
+
+    kind: str
+    weight: int | None
+    match: str | None
+    rules: tuple[Rule, ...]
+    mode: str
+    first_batch_replica: int
+    remaining_batch: int
+    batches_done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One deployed version. `replica` is the number configured at that time; `job_ids` are its phases in order."""
+
+    version: str
+    deploy_type: str
+    begin_ms: int
+    end_ms: int | None
+    status: str
+    replica: int
+    job_ids: tuple[str, ...]
+    gray: Gray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A job in flight on one component, with all it needs to end later without asking anybody.
+
+    effect         what it does: scale, start, stop, restart, rollback, abort, promote, next_batch, modify
+    visible_ms     from when on the component's status shows it
+    status_during  None where the status does not change (modify)
+    replica        the configured number once it succeeded
+    """
+
+    effect: str
+    job_id: str
+    start_ms: int
+    visible_ms: int
+    end_ms: int
+    status_before: str
+    status_during: str | None
+    replica: int
+    replica_before: int
+    version: str | None = None
+    gray: Gray | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One component. `records` run oldest first; `current` is the version that is in use.
+
+    replica      configured number (top level of the detail)
+    actual       instances that exist (status.replica)
+    available    healthy instances (status.available_replica)
+    ready_limit  not more than so many instances become healthy; None: all do
+    rolled_back  the last change of version was a rollback: another one is refused [03_0037]
+    fail_next    the next accepted action's job fails with this message
+    """
+
+    id: str
+    name: str
+    application_id: str
+    environment_id: str
+    platform_type: str
+    replica: int
+    actual: int
+    available: int
+    status: str
+    current: str
+    records: tuple[Record, ...]
+    last_job_id: str
+    create_ms: int
+    update_ms: int
+    ready_limit: int | None = None
+    rolled_back: bool = False
+    fail_next: str | None = None
+    operation: Operation | None = None
+
+    @property
+    def candidate(self) -> Record | None:
+        """The record of a gray release that has neither been promoted nor rolled back: newest, and not in use."""
+        newest = self.records[-1]
+        return newest if newest.version != self.current else None
+
+    @property
+    def on_virtual_machines(self) -> bool:
+        """Whether scaling needs hosts and gray releases are impossible [06_0082, 03_0122]."""
+        return self.platform_type in VIRTUAL_MACHINE_PLATFORMS
+
+    def record(self, version: str) -> Record | None:
+        """The record of a version, or None."""
+        return next((record for record in self.records if record.version == version), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job; immutable, because its status is a function of the time."""
+
+    id: str
+    component_id: str
+    verb: str
+    start_ms: int
+    end_ms: int
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An application or an environment."""
+
+    id: str
+    name: str
+    create_ms: int
+    update_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One mutating API request as it arrived: `body` is the parsed JSON, or the text where it was not JSON."""
+
+    at_ms: int
+    method: str
+    path: str
+    body: Any
+    status_code: int
+    job_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeedSummary:
+    """How much a seed put into the world."""
+
+    applications: int
+    environments: int
+    components: int

@@ -1,0 +1,82 @@
+"""The switches of a sandbox: one per question the platform's documentation leaves open.
+
+Owns their names, values, defaults and how a text becomes a value. Must not read files or know where they are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+
+_LONGEST_JOB_SECONDS = 86_400.0
+_LONGEST_STALE_MS = 3_600_000
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "graying_shows": ("candidate", "stable"),
+    "gray_continue": ("all", "per_batch"),
+    "gray_job": ("succeeded", "running"),
+    "rollback_replicas": ("keep", "restore"),
+    "scaling_status": ("UPGRADING", "SCALING"),
+    "missing": ("401", "404"),
+    "job_case": ("lower", "upper"),
+    "action_body": ("new", "old", "both"),
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Switches:
+    """Every switch with its default (all SIM; the reference's section 13 names the questions behind them).
+
+    job_seconds        how long a job takes, seconds >= 0
+    stale_ms           for so long after an accepted action the status still reads as before (section 13.3)
+    graying_shows      version of row and detail during a gray release (U16)
+    gray_continue      one continue_deploy does all remaining batches, or one batch each (U4)
+    gray_job           the job of the gray deployment has ended at the pause, or still runs (U15)
+    rollback_replicas  a rollback keeps the number of instances, or brings the recorded one back
+    scaling_status     component_status while scaling (U7)
+    missing            how a missing application or component is answered (section 13.6)
+    job_case           lower- or upper-case job fields (section 7)
+    action_body        answer of an action: {job_id, component_id}, {job_id, result} or all three (section 4.2)
+    """
+
+    job_seconds: float = 1.0
+    stale_ms: int = 50
+    graying_shows: str = "candidate"
+    gray_continue: str = "all"
+    gray_job: str = "succeeded"
+    rollback_replicas: str = "keep"
+    scaling_status: str = "UPGRADING"
+    missing: str = "401"
+    job_case: str = "lower"
+    action_body: str = "new"
+
+
+NAMES = tuple(field.name for field in dataclasses.fields(Switches))
+
+
+def with_job_seconds(switches: Switches, seconds: float) -> Switches:
+    """The same switches with another job duration; ValueError (a sentence) when it makes no sense."""
+    if not math.isfinite(seconds) or not 0 <= seconds <= _LONGEST_JOB_SECONDS:
+        raise ValueError(f"job_seconds must be between 0 and {_LONGEST_JOB_SECONDS:.0f}, not {seconds}")
+    return dataclasses.replace(switches, job_seconds=float(seconds))
+
+
+def with_text(switches: Switches, name: str, text: str) -> Switches:
+    """The same switches with one set from its text in a seed; ValueError (a sentence) for a bad value."""
+    if name == "job_seconds":
+        try:
+            seconds = float(text)
+        except ValueError:
+            raise ValueError(f"job_seconds must be a number of seconds, not {text!r}") from None
+        return with_job_seconds(switches, seconds)
+    if name == "stale_ms":
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= _LONGEST_STALE_MS):
+            raise ValueError(f"stale_ms must be a whole number from 0 to {_LONGEST_STALE_MS}, not {text!r}")
+        return dataclasses.replace(switches, stale_ms=int(text))
+    if text not in _CHOICES[name]:
+        near = difflib.get_close_matches(text, _CHOICES[name], n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}, not {text!r}{hint}")
+    changes: dict[str, str] = {name: text}
+    return dataclasses.replace(switches, **changes)  # type: ignore[arg-type]
