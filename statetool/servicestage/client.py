@@ -1,0 +1,221 @@
+"""The calls the tool makes to ServiceStage, in the model's types.
+
+Owns paths, paging and which request answers which question. How a request travels is `channel.py`, what its
+answer says is `wire.py`. It must not decide anything about a component.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from statetool.core.model import Application, Closer, Job, Json, Observed, Secret
+from statetool.core.plan import Verb
+from statetool.errors import AnswerUnreadable, PlatformError, RequestRefused
+from statetool.servicestage.answer import Answer, parse_json
+from statetool.servicestage.auth import TokenAuth
+from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Timing
+from statetool.servicestage.endpoint import parse_endpoint
+from statetool.servicestage.problems import build_outcome_unknown, reword
+from statetool.servicestage.wire import (
+    Page,
+    build_action_body,
+    parse_action_answer,
+    parse_applications,
+    parse_closer,
+    parse_component,
+    parse_components,
+    parse_job,
+)
+
+T = TypeVar("T")
+
+PAGE_ROWS = 100  # the most a page may have [section 1]
+MAX_PAGES = 1000
+LIST_TRIES = 3
+_OLDEST_FIRST: Mapping[str, str | int] = {"limit": PAGE_ROWS, "order_by": "create_time", "order": "asc"}
+_NEWEST_FIRST: Mapping[str, str | int] = {"limit": PAGE_ROWS, "offset": 0, "order_by": "create_time", "order": "desc"}
+_IN_PROCESS_ENDPOINT = "http://sandbox"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class ServiceStage:
+    """One project of the platform. Use it as an async context manager.
+
+    Every method raises PlatformError and nothing else for what the network or the platform does. Reads are
+    bounded by the client, whatever the caller starts at once; changing requests are the caller's to bound.
+    With `transport` (the in-process sandbox) nothing leaves the process, so `endpoint` is only a label.
+    `allowed_hosts` may get credentials besides the platform's own hosts.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        project_id: str,
+        *,
+        token: Secret | None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        allowed_hosts: Collection[str] = (),
+        deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if transport is None:
+            base = parse_endpoint(endpoint, sends_credentials=token is not None, allowed_hosts=allowed_hosts)
+        else:
+            base = endpoint.rstrip("/") if endpoint.startswith(("http://", "https://")) else _IN_PROCESS_ENDPOINT
+        self._root = f"/v3/{_segment(project_id)}/cas"
+        self._channel = Channel(
+            base,
+            auth=TokenAuth(token) if token is not None else None,
+            transport=transport,
+            timing=Timing(sleep, jitter, clock),
+            deadlines=deadlines,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._channel.close()
+
+    @property
+    def requests(self) -> RequestCount:
+        """HTTP requests sent so far."""
+        return self._channel.requests
+
+    async def fetch_applications(self) -> tuple[Application, ...]:
+        """All applications of the project, oldest first."""
+        return await self._fetch_list(f"{self._root}/applications", parse_applications, lambda row: row.id)
+
+    async def fetch_components(self, application: Application) -> tuple[Observed, ...]:
+        """All components of an application, oldest first, without `closer`: one request a hundred."""
+        path = f"{self._root}/applications/{_segment(application.id)}/components"
+        return await self._fetch_list(
+            path, lambda body: parse_components(body, application), lambda row: row.component_id
+        )
+
+    async def fetch_components_of(self, applications: Iterable[Application]) -> tuple[Observed, ...]:
+        """The components of several applications, their lists read at once."""
+        lists = await _together(*(self.fetch_components(application) for application in applications))
+        return tuple(component for one in lists for component in one)
+
+    async def fetch_closer_looks(self, observed: Sequence[Observed]) -> tuple[Observed, ...]:
+        """The same components in the same order, each with `closer`: two requests each."""
+        looks = await _together(*(self.fetch_closer(o.application_id, o.component_id) for o in observed))
+        return tuple(replace(o, closer=closer) for o, closer in zip(observed, looks, strict=True))
+
+    async def fetch_closer(self, application_id: str, component_id: str) -> Closer:
+        """What only detail and records tell: two requests. Of the records, the newest hundred."""
+        path = self._component_path(application_id, component_id)
+        detail, records = await _together(
+            self._channel.read(path, {}), self._channel.read(f"{path}/records", _NEWEST_FIRST)
+        )
+        records_body = _parsed(records, lambda body: body)
+        return _parsed(detail, lambda body: parse_closer(body, records_body))
+
+    async def fetch_component(self, observed: Observed) -> Observed:
+        """The component as it is now, without `closer`: one request."""
+        path = self._component_path(observed.application_id, observed.component_id)
+        return _parsed(await self._channel.read(path, {}), lambda body: parse_component(body, observed))
+
+    async def fetch_job(self, job_id: str) -> Job:
+        """One job with its first hundred tasks."""
+        answer = await self._channel.read(f"{self._root}/jobs/{_segment(job_id)}", {"limit": PAGE_ROWS})
+        return _parsed(answer, lambda body: parse_job(body, job_id))
+
+    async def send_action(
+        self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
+    ) -> str | None:
+        """Send one verb, once. Returns the job id; None where the platform accepted it without a job.
+
+        Raises OutcomeUnknown where the request went out and its answer is lost: it may have been carried out
+        and must not be repeated blindly. Every other error means that it was not. A cancellation while it is
+        under way takes effect at the caller's next await, after this has returned.
+        """
+        path = f"{self._component_path(application_id, component_id)}/action"
+        answer = await self._channel.write(path, build_action_body(verb, parameters))
+        if answer.status == 204:
+            return None
+        try:
+            return _parsed(answer, parse_action_answer)
+        except AnswerUnreadable as error:
+            raise build_outcome_unknown(error) from error
+
+    def _component_path(self, application_id: str, component_id: str) -> str:
+        return f"{self._root}/applications/{_segment(application_id)}/components/{_segment(component_id)}"
+
+    async def _fetch_list(
+        self, path: str, parse: Callable[[Json], Page[T]], row_id: Callable[[T], str]
+    ) -> tuple[T, ...]:
+        """A whole list, read again from the start where it changed while its pages were read.
+
+        Rows are ordered by age, so that new ones only append; a deleted row shifts the rest and one may slip
+        between two pages. The rows must therefore be as many as the platform says, each once.
+        """
+        seen = ""
+        for _ in range(LIST_TRIES):
+            pages = await self._fetch_pages(path, parse)
+            rows = {row_id(row): row for page in pages for row in page.items}
+            counts = {page.count for page in pages}
+            if counts == {len(rows)}:
+                return tuple(rows.values())
+            seen = f"{len(rows)} rows came for a count of {' or '.join(str(n) for n in sorted(counts)[:3])}"
+        raise AnswerUnreadable(
+            f"GET {path}: the list kept changing while it was read ({LIST_TRIES} times; the last time {seen})",
+            hint="try again when nobody creates or deletes components",
+        )
+
+    async def _fetch_pages(self, path: str, parse: Callable[[Json], Page[T]]) -> list[Page[T]]:
+        first = await self._fetch_page(path, parse, 0)
+        step = len(first.items)
+        if step == 0:
+            return [first]
+        # That `count` is of all rows and not of the page is inferred [section 1]. Where both would be a full
+        # page, one more request tells.
+        last = first.count + 1 if first.count == step == PAGE_ROWS else first.count
+        offsets = range(step, last, step)
+        if len(offsets) > MAX_PAGES:
+            raise AnswerUnreadable(f"GET {path}: count: expected at most {MAX_PAGES} pages, found {first.count} rows")
+        return [first, *await _together(*(self._fetch_page(path, parse, offset) for offset in offsets))]
+
+    async def _fetch_page(self, path: str, parse: Callable[[Json], Page[T]], offset: int) -> Page[T]:
+        return _parsed(await self._channel.read(path, {**_OLDEST_FIRST, "offset": offset}), parse)
+
+
+def _parsed(answer: Answer, parse: Callable[[Json], T]) -> T:
+    """The answer in the model's types. An error about its shape gets the request it belongs to."""
+    try:
+        return parse(parse_json(answer))
+    except PlatformError as error:
+        named = reword(error, f"{answer.where}: {error.message}")
+        named.status, named.request_id = answer.status, answer.request_id
+        raise named from None
+
+
+async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Run reads at once; the first failure stops the rest and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _segment(value: str) -> str:
+    """An id, fit to be a part of a path. Ids also come from files, and a `..` would name another resource."""
+    if not _ID.fullmatch(value):
+        raise RequestRefused(f"{value[:80]!r} is not an id of the platform; nothing was sent", code="bad_id")
+    return value
