@@ -1,0 +1,391 @@
+"""Settings: precedence, origins, every bad value with its place, and where credentials may go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from statetool.config import (
+    SANDBOX_PROJECT_ID,
+    Settings,
+    allowed_hosts,
+    ensure_endpoint_allowed,
+    load_credentials,
+    load_settings,
+)
+from statetool.errors import Diagnostic, EndpointRefused, InvalidInput, UsageError
+from statetool.schema import load_schema
+
+PROJECT = "00112233445566778899aabbccddeeff"
+OTHER = "ffeeddccbbaa99887766554433221100"
+SANDBOX = "version: 1\nplatform: {endpoint: 'sandbox:world.json'}\n"
+
+
+def load(
+    folder: Path,
+    text: str | bytes,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+    *,
+    offline: bool = False,
+) -> Settings:
+    data = text if isinstance(text, bytes) else text.encode()
+    (folder / "statetool.yaml").write_bytes(data)
+    return load_settings(folder, environ or {}, flags or {}, offline=offline)
+
+
+def refuse(folder: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> tuple[Diagnostic, ...]:
+    with pytest.raises(InvalidInput) as caught:
+        load(folder, text, environ)
+    for diagnostic in caught.value.diagnostics:
+        assert diagnostic.hint
+    return caught.value.diagnostics
+
+
+def test_defaults(tmp_path: Path) -> None:
+    """What a file without anything but its version means, in region and project of the environment."""
+    settings = load(tmp_path, "version: 1\n", {"HW_REGION_NAME": "cn-north-4", "HW_PROJECT_ID": PROJECT})
+    assert settings == Settings(
+        root=tmp_path,
+        endpoint="https://servicestage.cn-north-4.myhuaweicloud.com",
+        sandbox_path=None,
+        project_id=PROJECT,
+        region="cn-north-4",
+        abort="rollback",
+        state_path=tmp_path / ".statetool/state.json",
+        manifests=(tmp_path / "manifests",),
+        parallelism=10,
+        jobs_in_flight=50,
+        max_failures=5,
+        job_timeout_s=1200,
+        poll_interval_s=5,
+        max_plan_age_s=86400,
+        timezone=None,
+        origins=settings.origins,
+    )
+    assert settings.origins["platform.region"] == "environment HW_REGION_NAME"
+    assert settings.origins["platform.endpoint"] == "default"
+    assert settings.origins["limits.parallelism"] == "default"
+
+
+def test_the_defaults_are_those_the_schema_tells_editors() -> None:
+    """One number in two places must be one number."""
+    schema = load_schema("config")
+    told: dict[str, Any] = {}
+    for section, part in schema["properties"].items():
+        told |= {section: part["default"]} if "default" in part else {}
+        told |= {f"{section}.{k}": p["default"] for k, p in part.get("properties", {}).items() if "default" in p}
+    from statetool import config
+
+    assert told == config._DEFAULTS
+
+
+def test_every_key_of_the_schema_lands_in_settings(tmp_path: Path) -> None:
+    """All of them at once, and each origin is the place of the value."""
+    settings = load(
+        tmp_path,
+        """\
+version: 1
+platform:
+  endpoint: https://servicestage.eu-west-101.myhuaweicloud.com/
+  region: eu-west-101
+  project_id: 00112233445566778899AABBCCDDEEFF
+  abort: rollback_current
+state: {backend: local, path: ../state.json}
+manifests: [shop, pay/till.yaml]
+limits:
+  parallelism: 3
+  jobs_in_flight: 4
+  max_failures: 2
+  job_timeout_s: 60
+  poll_interval_s: 0.05
+guards: {max_plan_age: 90m}
+timezone: Asia/Shanghai
+""",
+    )
+    assert settings == Settings(
+        root=tmp_path,
+        endpoint="https://servicestage.eu-west-101.myhuaweicloud.com",
+        sandbox_path=None,
+        project_id=PROJECT,
+        region="eu-west-101",
+        abort="rollback_current",
+        state_path=tmp_path / "../state.json",
+        manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
+        parallelism=3,
+        jobs_in_flight=4,
+        max_failures=2,
+        job_timeout_s=60,
+        poll_interval_s=0.05,
+        max_plan_age_s=5400,
+        timezone="Asia/Shanghai",
+        origins=settings.origins,
+    )
+    schema = load_schema("config")["properties"]
+    names = {f"{section}.{key}" for section, part in schema.items() for key in part.get("properties", ())}
+    names |= {"manifests", "timezone"}
+    assert set(settings.origins) == names
+    assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
+    assert settings.origins["limits.parallelism"] == "statetool.yaml:10:16"
+    assert settings.origins["manifests"] == "statetool.yaml:8:12"
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    """And the origin says who won."""
+    text = f"version: 1\nplatform: {{region: from-file, project_id: {OTHER}}}\nlimits: {{parallelism: 3}}\n"
+    environ = {"HW_REGION_NAME": "from-env", "HUAWEICLOUD_SDK_PROJECT_ID": OTHER, "HW_PROJECT_ID": PROJECT}
+    settings = load(tmp_path, text, environ, {"limits.parallelism": 7, "limits.max_failures": None})
+    assert (settings.region, settings.project_id, settings.parallelism) == ("from-env", PROJECT, 7)
+    assert settings.max_failures == 5
+    assert settings.origins["platform.project_id"] == "environment HW_PROJECT_ID"
+    assert settings.origins["limits.parallelism"] == "--parallelism"
+    settings = load(tmp_path, text, {"HW_REGION_NAME": "", "HUAWEICLOUD_SDK_PROJECT_ID": PROJECT})
+    assert (settings.region, settings.project_id, settings.parallelism) == ("from-file", PROJECT, 3)
+    assert settings.origins["platform.region"] == "statetool.yaml:2:20"
+    assert settings.origins["platform.project_id"] == "environment HUAWEICLOUD_SDK_PROJECT_ID"
+
+
+@pytest.mark.parametrize(
+    ("written", "endpoint", "sandbox"),
+    [
+        ("sandbox:world.json", "sandbox:world.json", "world.json"),
+        ("sandbox:deep/world.json", "sandbox:deep/world.json", "deep/world.json"),
+        ("http://127.0.0.1:9000", "http://127.0.0.1:9000", None),
+        ("http://127.9.9.9:9000/", "http://127.9.9.9:9000", None),
+        ("http://localhost:9000", "http://localhost:9000", None),
+        ("http://[::1]:9000", "http://[::1]:9000", None),
+        ("https://localhost", "https://localhost", None),
+    ],
+)
+def test_endpoints_without_a_cloud_need_no_project(
+    tmp_path: Path, written: str, endpoint: str, sandbox: str | None
+) -> None:
+    """Sandboxes, in process and served, have a project id of their own."""
+    settings = load(tmp_path, f"version: 1\nplatform: {{endpoint: '{written}'}}\n")
+    assert settings.endpoint == endpoint
+    assert settings.sandbox_path == (tmp_path / sandbox if sandbox else None)
+    assert (settings.project_id, settings.region) == (SANDBOX_PROJECT_ID, None)
+
+
+def test_a_relative_folder_gives_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--chdir` may be relative."""
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "statetool.yaml").write_text(SANDBOX)
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(Path("shop"), {}, {})
+    assert settings.root == tmp_path / "shop"
+    assert settings.sandbox_path == tmp_path / "shop" / "world.json"
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("24h", 86400), ("90m", 5400), ("7d", 604800), ("30s", 30), ("3600", 3600)]
+)
+def test_durations(tmp_path: Path, written: str, seconds: int) -> None:
+    """A number and a unit, or seconds."""
+    assert load(tmp_path, SANDBOX + f"guards: {{max_plan_age: {written}}}\n").max_plan_age_s == seconds
+
+
+BAD: list[tuple[str, str, str, int, int]] = [
+    ("no version", "platform: {endpoint: 'sandbox:w'}\n", "missing_key", 1, 1),
+    ("another version", "version: 2\nplatform: {endpoint: 'sandbox:w'}\n", "unknown_value", 1, 10),
+    ("empty file", "", "missing_key", 1, 1),
+    ("a list", "- version: 1\n", "wrong_type", 1, 1),
+    ("two documents", SANDBOX + "---\nversion: 1\n", "several_documents", 4, 1),
+    ("unknown key", SANDBOX + "modus: apply\n", "unknown_key", 3, 1),
+    ("later key: mode", SANDBOX + "mode: observe\n", "unknown_key", 3, 1),
+    ("later key: links", SANDBOX + "links: {component: x}\n", "unknown_key", 3, 1),
+    ("later key: auth", "version: 1\nplatform: {endpoint: 'sandbox:w', auth: token}\n", "unknown_key", 2, 35),
+    ("later key: rate", SANDBOX + "limits:\n  reads_per_second: 20\n", "unknown_key", 4, 3),
+    ("later key: a guard", SANDBOX + "guards:\n  min_replicas: 2\n", "unknown_key", 4, 3),
+    ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
+    ("parallelism by verb", SANDBOX + "limits: {parallelism: {scale: 10}}\n", "wrong_type", 3, 23),
+    ("parallelism 0", SANDBOX + "limits: {parallelism: 0}\n", "out_of_range", 3, 23),
+    ("parallelism as text", SANDBOX + "limits: {parallelism: '4'}\n", "wrong_type", 3, 23),
+    ("polling too often", SANDBOX + "limits: {poll_interval_s: 0.01}\n", "out_of_range", 3, 27),
+    ("infinite time limit", SANDBOX + "limits: {job_timeout_s: 1e999}\n", "out_of_range", 3, 25),
+    ("section without value", SANDBOX + "limits:\n", "null_value", 3, 8),
+    ("no manifests", SANDBOX + "manifests: []\n", "empty_list", 3, 12),
+    ("manifests as text", SANDBOX + "manifests: m/\n", "wrong_type", 3, 12),
+    ("duration without unit", SANDBOX + "guards: {max_plan_age: '24'}\n", "bad_duration", 3, 24),
+    ("duration too long", SANDBOX + "guards: {max_plan_age: 9999d}\n", "out_of_range", 3, 24),
+    ("unknown time zone", SANDBOX + "timezone: Asia/Peking\n", "unknown_timezone", 3, 11),
+    ("time zone outside the database", SANDBOX + "timezone: ../../etc/passwd\n", "unknown_timezone", 3, 11),
+    ("time zone that is a folder", SANDBOX + "timezone: Asia\n", "unknown_timezone", 3, 11),
+    ("bad abort", "version: 1\nplatform: {endpoint: 'sandbox:w', abort: revert}\n", "unknown_value", 2, 42),
+    ("bad region", "version: 1\nplatform: {region: evil.com/}\n", "bad_region", 2, 20),
+    ("bad project", "version: 1\nplatform: {region: r, project_id: '123'}\n", "bad_project_id", 2, 35),
+    ("project as a number", f"version: 1\nplatform: {{region: r, project_id: {'1' * 15}}}\n", "unquoted_text", 2, 35),
+    ("plain http", "version: 1\nplatform: {endpoint: 'http://example.com'}\n", "plain_http", 2, 22),
+    ("no address", "version: 1\nplatform: {endpoint: cloud}\n", "bad_endpoint", 2, 22),
+    ("other scheme", "version: 1\nplatform: {endpoint: 'ftp://127.0.0.1'}\n", "bad_endpoint", 2, 22),
+    ("user in the address", "version: 1\nplatform: {endpoint: 'https://u:p@127.0.0.1'}\n", "bad_endpoint", 2, 22),
+    ("path in the address", "version: 1\nplatform: {endpoint: 'https://127.0.0.1/v3'}\n", "bad_endpoint", 2, 22),
+    ("bad port", "version: 1\nplatform: {endpoint: 'https://127.0.0.1:99999'}\n", "bad_endpoint", 2, 22),
+    ("open bracket", "version: 1\nplatform: {endpoint: 'https://[::1'}\n", "bad_endpoint", 2, 22),
+    ("host in Chinese", "version: 1\nplatform: {endpoint: 'https://云.com'}\n", "bad_endpoint", 2, 22),
+    ("backslash", "version: 1\nplatform: {endpoint: 'https://a\\b.myhuaweicloud.com'}\n", "bad_endpoint", 2, 22),
+    ("sandbox without a path", "version: 1\nplatform: {endpoint: 'sandbox:'}\n", "bad_endpoint", 2, 22),
+    ("duplicate key", SANDBOX + "version: 1\n", "duplicate_key", 3, 1),
+    ("tab", SANDBOX + "limits:\n\tparallelism: 1\n", "tab_character", 4, 1),
+    ("full-width colon", SANDBOX + "timezone：UTC\n", "full_width_character", 3, 9),
+    ("open quote", "version: '1\n", "yaml_syntax", 1, 10),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "line", "column"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_bad_configuration_is_named_with_its_place(
+    tmp_path: Path, text: str, code: str, line: int, column: int
+) -> None:
+    """One diagnostic, and nothing that only follows from it."""
+    found = refuse(tmp_path, text, {"HW_PROJECT_ID": PROJECT, "HW_REGION_NAME": "cn-north-4"})
+    assert [(d.code, str(d.mark)) for d in found] == [(code, f"statetool.yaml:{line}:{column}")]
+
+
+@pytest.mark.parametrize("platform", ["{region: A}", "{endpoint: 5}", "5", "{endpoint: 'https://x', project_id: x}"])
+def test_a_value_written_wrongly_is_not_called_missing(tmp_path: Path, platform: str) -> None:
+    """One mistake, one diagnostic; only the project id that nobody wrote may be missing beside it."""
+    found = refuse(tmp_path, f"version: 1\nplatform: {platform}\n", {})
+    assert {d.code for d in found} - {"missing_project_id"} <= {
+        "bad_region",
+        "wrong_type",
+        "unquoted_text",
+        "bad_project_id",
+    }
+
+
+def test_all_errors_of_file_and_environment_come_at_once(tmp_path: Path) -> None:
+    """Those of the file in its order, then those of the environment."""
+    text = "version: 1\ntimezone: Nowhere\nlimits: {parallelism: 0, x: 1}\nplatform: {abort: no}\n"
+    found = refuse(tmp_path, text, {"HW_REGION_NAME": "A B", "HW_PROJECT_ID": "secret"})
+    assert [(d.code, d.mark.line if d.mark else None) for d in found] == [
+        ("unknown_timezone", 2),
+        ("out_of_range", 3),
+        ("unknown_key", 3),
+        ("unknown_value", 4),
+        ("bad_environment", None),
+        ("bad_environment", None),
+    ]
+    assert "HW_REGION_NAME" in found[4].message
+    assert "HW_PROJECT_ID" in found[5].message
+
+
+def test_a_missing_file_leads_to_init(tmp_path: Path) -> None:
+    """The first thing everybody meets."""
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(tmp_path, {}, {})
+    assert caught.value.code == "config_missing"
+    assert "statetool init" in (caught.value.hint or "")
+
+
+def test_a_folder_in_place_of_the_file_is_no_traceback(tmp_path: Path) -> None:
+    """Nor is anything else that cannot be read."""
+    (tmp_path / "statetool.yaml").mkdir()
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(tmp_path, {}, {})
+    assert caught.value.code == "unreadable_file"
+
+
+def test_missing_region_and_project_are_named_together(tmp_path: Path) -> None:
+    """With the variables that would set them."""
+    region, project = refuse(tmp_path, "version: 1\n")
+    assert (region.code, project.code) == ("missing_region", "missing_project_id")
+    assert "HW_REGION_NAME" in (region.hint or "")
+    assert "HW_PROJECT_ID" in (project.hint or "")
+
+
+def test_offline_commands_need_neither_region_nor_project(tmp_path: Path) -> None:
+    """`validate` runs where no credentials are."""
+    settings = load(tmp_path, "version: 1\n", offline=True)
+    assert (settings.endpoint, settings.project_id) == ("", "")
+
+
+@pytest.mark.parametrize("value", [0, -1, "x", True])
+def test_a_flag_out_of_range_is_a_usage_error(tmp_path: Path, value: object) -> None:
+    """It is the command line that is wrong, not the project."""
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, SANDBOX, flags={"limits.parallelism": value})
+    assert caught.value.message.startswith("--parallelism must be a whole number from 1 to 1000")
+
+
+def test_chinese_encodings_are_named_here_too(tmp_path: Path) -> None:
+    """The same reader reads both kinds of files."""
+    (found,) = refuse(tmp_path, "version: 1 # 配置文件\n".encode("gbk"))
+    assert found.code == "not_utf8"
+    assert "iconv -f GBK" in (found.hint or "")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "sandbox:world.json",
+        "http://127.0.0.1:9000",
+        "https://[::1]",
+        "https://servicestage.cn-north-4.myhuaweicloud.com",
+        "https://SERVICESTAGE.CN-NORTH-4.MYHUAWEICLOUD.COM:443",
+        "https://gateway.example.com:8443",
+    ],
+)
+def test_credentials_go_to_the_cloud_to_loopback_and_to_named_hosts(endpoint: str) -> None:
+    """Hosts are compared without case; a named host is named without port."""
+    ensure_endpoint_allowed(endpoint, {"STATETOOL_ALLOW_ENDPOINTS": " other.example.com, Gateway.example.com ,"})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://example.com",
+        "https://myhuaweicloud.com",
+        "https://myhuaweicloud.com.example.com",
+        "https://evilmyhuaweicloud.com",
+        "https://sub.gateway.example.com",
+        "https://127.0.0.1.example.com",
+        "https://localhost.example.com",
+        "https://10.0.0.1",
+        "https://servicestage.myhuaweicloud.com@example.com",
+        "https://example.com#.myhuaweicloud.com",
+        "https://example.com/.myhuaweicloud.com",
+        "https://[::1",
+        "",
+    ],
+)
+def test_credentials_go_nowhere_else(endpoint: str) -> None:
+    """A pull request that edits the endpoint gets nothing; the hint names the variable it cannot set."""
+    with pytest.raises(EndpointRefused) as caught:
+        ensure_endpoint_allowed(endpoint, {"STATETOOL_ALLOW_ENDPOINTS": "gateway.example.com"})
+    assert "STATETOOL_ALLOW_ENDPOINTS" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("value", ["https://example.com", "example.com:443", "a b", "*.example.com", "example.com/x"])
+def test_a_badly_written_allowance_is_named_not_ignored(value: str) -> None:
+    """Else people would wonder why it has no effect."""
+    with pytest.raises(InvalidInput) as caught:
+        allowed_hosts({"STATETOOL_ALLOW_ENDPOINTS": value})
+    assert caught.value.code == "bad_environment"
+    assert "STATETOOL_ALLOW_ENDPOINTS" in caught.value.message
+
+
+def test_no_allowance_is_none() -> None:
+    """Unset and empty are the same."""
+    assert allowed_hosts({}) == allowed_hosts({"STATETOOL_ALLOW_ENDPOINTS": ""}) == frozenset()
+
+
+def test_the_token_is_kept_out_of_sight() -> None:
+    """Neither printing nor an error shows it."""
+    credentials = load_credentials({"HW_AUTH_TOKEN": " s3cr3t\n"})
+    assert credentials.token is not None
+    assert credentials.token.reveal() == "s3cr3t"
+    assert "s3cr3t" not in repr(credentials)
+    with pytest.raises(InvalidInput) as caught:
+        load_credentials({"HW_AUTH_TOKEN": "s3cr3t\nX-Other: 1"})
+    assert "HW_AUTH_TOKEN" in caught.value.message
+    assert "s3cr3t" not in json.dumps([d.message + str(d.hint) for d in caught.value.diagnostics])
+
+
+@pytest.mark.parametrize("environ", [{}, {"HW_AUTH_TOKEN": ""}])
+def test_no_token_is_no_error(environ: dict[str, str]) -> None:
+    """A sandbox needs none."""
+    assert load_credentials(environ).token is None
