@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any, Literal, NoReturn, TypeVar, cast
 
-from statetool.core.model import Address, ContentRule, Gray, GrayRule, Json, VersionPicture
+from statetool.core.model import Address, ContentRule, Gray, GrayRule, Json, Rejection, VersionPicture
 
 MAX_DEPTH = 64
 """Nesting of containers. Ours need about ten; the limit keeps every later walk clear of Python's own."""
@@ -40,11 +41,11 @@ def parse_document(data: bytes) -> dict[str, Json]:
     or trip over: other encodings, duplicate keys, NaN and infinities, numbers and nesting beyond reason.
     """
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DocumentError(f"not UTF-8 text (byte {error.start})") from None
     try:
-        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise DocumentError(f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:
@@ -221,6 +222,26 @@ def read_gray(fields: Fields) -> Gray | None:
     return Gray(version, GrayRule(match=cast("Literal['all', 'any'] | None", match), rules=rules))
 
 
+def rejection_to_json(rejection: Rejection) -> dict[str, Json]:
+    return {
+        "version": rejection.version,
+        "at": rejection.at,
+        "by": rejection.by,
+        "reason": rejection.reason,
+        "job_id": rejection.job_id,
+    }
+
+
+def read_rejection(fields: Fields) -> Rejection:
+    return Rejection(
+        version=fields.text("version"),
+        at=fields.text("at"),
+        by=fields.text("by"),
+        reason=fields.text("reason"),
+        job_id=fields.optional_text("job_id"),
+    )
+
+
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
@@ -234,6 +255,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise DocumentError(f"{name} is not a number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not isfinite(value):
+        raise DocumentError("a number is out of range")
+    return value
 
 
 def _ensure_shallow(document: dict[str, Json]) -> None:

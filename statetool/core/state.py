@@ -13,7 +13,16 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from statetool.core.canonical import gray_to_json, wish_to_json
-from statetool.core.document import DocumentError, Fields, ensure_format, parse_address, read_gray, read_picture
+from statetool.core.document import (
+    DocumentError,
+    Fields,
+    ensure_format,
+    parse_address,
+    read_gray,
+    read_picture,
+    read_rejection,
+    rejection_to_json,
+)
 from statetool.core.model import (
     GRAY_FIELD,
     REPLICAS_FIELD,
@@ -95,18 +104,16 @@ def apply_wish_update(
 ) -> StateFile:
     """Record or release one wished field. Raises StateError where the component has no record.
 
-    What was known of the field's drift ends with the wish it was measured against.
+    What was known of the field's drift ends with the wish it was measured against. Wishing what is wished already
+    is no change: then `applied_at` and its companions keep telling when that wish came about.
     """
     recorded = _recorded(state, address)
     paths = (VERSION_FIELD, GRAY_FIELD) if update.field == VERSION_FIELD else (update.field,)
-    changed = replace(
-        recorded,
-        wish=_updated_wish(recorded.wish, update),
-        drifted={path: drifted for path, drifted in recorded.drifted.items() if path not in paths},
-        applied_at=at,
-        applied_from=applied_from,
-        run_id=run_id,
-    )
+    wish = _updated_wish(recorded.wish, update)
+    drifted = {path: entry for path, entry in recorded.drifted.items() if path not in paths}
+    if wish == recorded.wish and drifted == recorded.drifted:
+        return state
+    changed = replace(recorded, wish=wish, drifted=drifted, applied_at=at, applied_from=applied_from, run_id=run_id)
     return _with(state, changed)
 
 
@@ -184,10 +191,7 @@ def recorded_to_json(recorded: Recorded) -> dict[str, Json]:
             for path, entry in sorted(recorded.drifted.items())
         },
         "history": [{"version": e.version, "at": e.at, "verb": e.verb} for e in recorded.history],
-        "rejected": [
-            {"version": r.version, "at": r.at, "by": r.by, "reason": r.reason, "job_id": r.job_id}
-            for r in recorded.rejected
-        ],
+        "rejected": [rejection_to_json(entry) for entry in recorded.rejected],
     }
 
 
@@ -377,14 +381,3 @@ def _read_drifted(fields: Fields) -> dict[str, Drifted]:
 
 def _read_source(fields: Fields) -> AppliedFrom:
     return AppliedFrom(fields.optional_text("commit"), fields.optional_flag("dirty"), fields.optional_text("run_url"))
-
-
-def read_rejection(fields: Fields) -> Rejection:
-    """A rejection in a state or a plan."""
-    return Rejection(
-        version=fields.text("version"),
-        at=fields.text("at"),
-        by=fields.text("by"),
-        reason=fields.text("reason"),
-        job_id=fields.optional_text("job_id"),
-    )
