@@ -1,7 +1,7 @@
 """Canonical JSON of the model's values: the one spelling that is stored, hashed, compared and shown.
 
-Owns both directions for wish, version picture and gray rule. It must not know the platform's own JSON
-(that is `servicestage/wire.py`) nor which document a value ends up in.
+Owns the spelling of wish, version picture and gray rule. It must not know the platform's own JSON (that is
+`servicestage/wire.py`) nor how a document is read and checked (that is `document.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from statetool.core.model import ContentRule, Gray, GrayRule, Json, PowerState, VersionPicture, Wish
+from statetool.core.model import ContentRule, Gray, GrayRule, Json, VersionPicture, Wish
 
 
 def canonical_text(value: Json) -> str:
@@ -51,21 +51,12 @@ def gray_to_json(gray: Gray) -> dict[str, Json]:
     return {"version": gray.version, **(rule_to_json(gray.rule) if gray.rule else {})}
 
 
-def gray_from_json(value: Mapping[str, Any]) -> Gray:
-    return Gray(str(value["version"]), rule_from_json(value))
-
-
 def picture_to_json(picture: VersionPicture) -> dict[str, Json]:
     """`{"version": V}` or `{"version": V, "gray": {...}}`."""
     shown: dict[str, Json] = {"version": picture.stable}
     if picture.gray:
         shown["gray"] = gray_to_json(picture.gray)
     return shown
-
-
-def picture_from_json(value: Mapping[str, Any]) -> VersionPicture:
-    gray = value.get("gray")
-    return VersionPicture(value.get("version"), gray_from_json(gray) if gray else None)
 
 
 def wish_to_json(wish: Wish) -> dict[str, Json]:
@@ -77,19 +68,3 @@ def wish_to_json(wish: Wish) -> dict[str, Json]:
         if value is not None:
             shown[key] = value
     return shown
-
-
-def wish_from_json(value: Mapping[str, Any]) -> Wish:
-    """Raises KeyError, TypeError or ValueError where the value is not a wish."""
-    state = value.get("state")
-    if state not in (None, "running", "stopped"):
-        raise ValueError(f"state must be running or stopped, not {state!r}")
-    replicas = value.get("replicas")
-    if replicas is not None and (isinstance(replicas, bool) or not isinstance(replicas, int)):
-        raise ValueError(f"replicas must be a whole number, not {replicas!r}")
-    return Wish(
-        picture=picture_from_json(value) if value.get("version") is not None else None,
-        replicas=replicas,
-        state=cast("PowerState | None", state),
-        restart=value.get("restart"),
-    )

@@ -113,12 +113,19 @@ def observed_state(observed: Observed) -> PowerState | None:
     return "stopped" if observed.status_class is StatusClass.STOPPED else "running"
 
 
-def picture_changes(before: VersionPicture, after: VersionPicture, cause: Cause) -> tuple[FieldChange, ...]:
-    """The paths in which two version pictures differ, stable version first."""
+def picture_changes(
+    before: VersionPicture, after: VersionPicture, cause: Cause, wish: VersionPicture | None = None
+) -> tuple[FieldChange, ...]:
+    """The paths in which two version pictures differ, stable version first. `wish` is shown for cause both."""
     old, new = picture_paths(before), picture_paths(after)
+    if differs_in_rule_only(after, before):
+        # A stable version that can't be told is no difference where the gray release is the same.
+        old["version"] = new["version"]
     if canonical_text(dict(old)) == canonical_text(dict(new)):
         return ()
-    return tuple(FieldChange(path, old.get(path), new.get(path), cause) for path in _differing_paths(old, new))
+    last = picture_paths(wish) if wish is not None and cause is Cause.BOTH else {}
+    paths = _differing_paths(old, new)
+    return tuple(FieldChange(path, old.get(path), new.get(path), cause, last.get(path)) for path in paths)
 
 
 def _differing_paths(old: dict[str, Json], new: dict[str, Json]) -> list[str]:
@@ -158,7 +165,7 @@ def _diff_version(wanted: VersionPicture, wish: Wish | None, seen: VersionPictur
     only_rule = differs_in_rule_only(wanted, seen)
     shown = seen if comparable else (recorded or seen)
     if cause is not None:
-        changes = picture_changes(shown, wanted, cause)
+        changes = picture_changes(shown, wanted, cause, recorded)
     else:
         changes = _recorded_only(recorded, wanted) if unrecorded else ()
     permission = GRAY_FIELD if only_rule else VERSION_FIELD
@@ -209,7 +216,8 @@ def _scalar_diff(
     field: str, cause: Cause | None, comparable: bool, unrecorded: bool, before: Json, wanted: Json, recorded: Json
 ) -> FieldDiff:
     if cause is not None:
-        changes: tuple[FieldChange, ...] = (FieldChange(field, before, wanted, cause),)
+        last = recorded if cause is Cause.BOTH else None
+        changes: tuple[FieldChange, ...] = (FieldChange(field, before, wanted, cause, last),)
     elif unrecorded:
         changes = (FieldChange(field, wanted, wanted, Cause.ADOPT if recorded is None else Cause.MANIFEST),)
     else:
@@ -220,7 +228,8 @@ def _scalar_diff(
 def _is_ignored(diff: FieldDiff, ignore: frozenset[str]) -> bool:
     if diff.field in ignore:
         return True
-    return diff.field == VERSION_FIELD and GRAY_FIELD in ignore and diff.permission == GRAY_FIELD
+    is_about_rule = diff.field == VERSION_FIELD and diff.permission == GRAY_FIELD
+    return is_about_rule and diff.cause is not None and GRAY_FIELD in ignore
 
 
 def _released(desired: Desired, wish: Wish | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ actions. Sequences inside a component are built already; running them is `orderi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from statetool.core.model import Address
 from statetool.core.ordering import Graph, Schedule
@@ -34,6 +34,14 @@ def order_across(
 def takes_away(action: Action) -> bool:
     """A stop or a scale to 0: what depends on the component must be done with it first."""
     return action.verb is Verb.STOP or (action.verb is Verb.SCALE and action.goal.get("replicas") == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pick:
+    """The action of a component that others wait for, and whether it has waited for those behind it."""
+
+    action_id: str | None
+    is_last_word: bool
 
 
 class _Edges:
@@ -63,9 +71,9 @@ class _Edges:
         start: Address,
         neighbours: Mapping[Address, Sequence[Address]],
         known: dict[Address, frozenset[str]],
-        pick: Callable[[Address], str | None],
+        pick: Callable[[Address], _Pick],
     ) -> frozenset[str]:
-        """The picked action of every neighbour, or of the neighbours behind one that has none.
+        """The picked action of every neighbour; where one does not speak for those behind it, of those as well.
 
         Not recursive: chains of dependencies may be longer than Python's stack.
         """
@@ -75,24 +83,29 @@ class _Edges:
             if address in known:
                 stack.pop()
                 continue
-            behind = [n for n in neighbours.get(address, ()) if pick(n) is None and n not in known]
+            behind = [n for n in neighbours.get(address, ()) if not pick(n).is_last_word and n not in known]
             if behind:
                 stack.extend(behind)
                 continue
             found: set[str] = set()
             for neighbour in neighbours.get(address, ()):
                 picked = pick(neighbour)
-                found |= {picked} if picked is not None else known[neighbour]
+                further = frozenset() if picked.is_last_word else known[neighbour]
+                # What stands behind waits for the neighbour's action itself, so it is enough to name the end.
+                found |= further or ({picked.action_id} if picked.action_id is not None else set())
             known[address] = frozenset(found)
             stack.pop()
         return known[start]
 
-    def _last_forward(self, address: Address) -> str | None:
-        return next((a.id for a in reversed(self._actions.get(address, ())) if not takes_away(a)), None)
+    def _last_forward(self, address: Address) -> _Pick:
+        """The last action that takes nothing away. It comes after those of everything the component depends on."""
+        forward = next((a.id for a in reversed(self._actions.get(address, ())) if not takes_away(a)), None)
+        return _Pick(forward, is_last_word=forward is not None)
 
-    def _last(self, address: Address) -> str | None:
+    def _last(self, address: Address) -> _Pick:
+        """The last action. Only where it takes away has it waited for everything that depends on the component."""
         actions = self._actions.get(address, ())
-        return actions[-1].id if actions else None
+        return _Pick(actions[-1].id, takes_away(actions[-1])) if actions else _Pick(None, is_last_word=False)
 
 
 def _topological(actions: Sequence[Action]) -> tuple[Action, ...]:

@@ -114,6 +114,24 @@ def apply_exit_code(plan: Plan, summary: RunSummary) -> ExitCode:
     return ExitCode.DONE
 
 
+def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
+    """How `plan` ends; `detailed` is --detailed-exitcode."""
+    if plan.denies:
+        return ExitCode.DENIED
+    return ExitCode.CHANGES if detailed and plan.has_changes else ExitCode.DONE
+
+
+def drift_exit_code(plan: Plan) -> ExitCode:
+    """How `drift` ends, for a plan of mode drift: whether anything is not as it was last applied."""
+    found = any(finding.code in ("component_not_found", "not_recorded") for finding in plan.findings)
+    return ExitCode.CHANGES if found or plan.left_alone or plan.has_changes else ExitCode.DONE
+
+
+def correction_exit_code(outcome: ExitCode, left: Plan) -> ExitCode:
+    """How `drift --correct` ends: as the apply did, or with 2 where a plan of mode drift finds more afterwards."""
+    return drift_exit_code(left) if outcome is ExitCode.DONE else outcome
+
+
 def _skipped_behind(skipped: Mapping[str, str], roots: set[str]) -> set[str]:
     """Skipped actions whose chain of causes ends in one of `roots`."""
     behind: set[str] = set()

@@ -49,8 +49,16 @@ def match_components(
     wanted_addresses = {wanted.address for wanted, _ in found}
     pairs = tuple(_pair(w, hits, owners, recorded, by_id, wanted_addresses, directory) for w, hits in found)
     moved = {pair.moved_from for pair in pairs if pair.moved_from is not None}
-    left = (r for address, r in recorded.items() if address not in wanted_addresses and address not in moved)
-    managed_ids = set(owners) | set(by_id)
+    # Meant by the manifests, though not clearly: denied under their new names, and not to be forgotten meanwhile.
+    unclear = {
+        hit.component_id for pair, (_, hits) in zip(pairs, found, strict=True) if not pair.observed for hit in hits
+    }
+    left = (
+        entry
+        for address, entry in recorded.items()
+        if address not in wanted_addresses and address not in moved and entry.component_id not in unclear
+    )
+    managed_ids = set(owners) | set(by_id) | unclear
     return Matching(
         pairs=pairs,
         left_manifest=tuple(sorted(left, key=lambda entry: entry.address)),
@@ -87,7 +95,7 @@ def _pair(
 
 
 class _Directory:
-    """Observed components by every name an address may use for them: application name or id, environment name or id."""
+    """Observed components by every name an address may use: application name or id, environment name or id."""
 
     def __init__(self, observed: Sequence[Observed]) -> None:
         self._by_name: dict[tuple[str, str], list[Observed]] = defaultdict(list)

@@ -37,21 +37,20 @@ def version_picture(observed: Observed, recorded: Recorded | None) -> VersionPic
     if observed.status_class is not StatusClass.GRAYING:
         return VersionPicture(observed.row_version)
     closer = observed.closer
-    release = _newest_gray_record(closer)
+    release = newest_gray_record(closer)
     if closer is None or release is None:
         return VersionPicture(None, Gray(UNTOLD_VERSION, closer.rule if closer else None))
-    candidate = release.version
     rule = closer.rule
     if rule is None and release.weight is not None:
         rule = GrayRule(weight=release.weight)
-    return VersionPicture(_stable_version(observed, closer, candidate, recorded), Gray(candidate, rule))
+    return VersionPicture(_stable_version(observed, closer, release, recorded), Gray(release.version, rule))
 
 
 def is_unclear(observed: Observed) -> bool:
     """Whether a graying component hides what it is doing: no gray record, or a row version nobody recorded."""
     if observed.status_class is not StatusClass.GRAYING:
         return False
-    release = _newest_gray_record(observed.closer)
+    release = newest_gray_record(observed.closer)
     if observed.closer is None or release is None:
         return True
     known = {record.version for record in observed.closer.records}
@@ -120,13 +119,15 @@ def seen_of(observed: Observed, recorded: Recorded | None, at: str) -> Seen:
     )
 
 
-def _newest_gray_record(closer: Closer | None) -> Record | None:
+def newest_gray_record(closer: Closer | None) -> Record | None:
+    """The record of the gray release that runs, while one runs."""
     if closer is None:
         return None
     return next((record for record in closer.records if record.deploy_type == GRAY_RELEASE), None)
 
 
-def _stable_version(observed: Observed, closer: Closer, candidate: str, recorded: Recorded | None) -> str | None:
+def _stable_version(observed: Observed, closer: Closer, release: Record, recorded: Recorded | None) -> str | None:
+    candidate = release.version
     if observed.row_version != candidate:
         return observed.row_version
     in_use = next((record.version for record in closer.records if record.current), None)
@@ -135,5 +136,5 @@ def _stable_version(observed: Observed, closer: Closer, candidate: str, recorded
     if recorded is not None and recorded.seen is not None and recorded.seen.version not in (None, candidate):
         return recorded.seen.version
     rejected = {entry.version for entry in recorded.rejected} if recorded else set()
-    older = (r.version for r in closer.records if r.version != candidate and r.version not in rejected)
-    return next(older, None)
+    older = closer.records[closer.records.index(release) + 1 :]
+    return next((r.version for r in older if r.version != candidate and r.version not in rejected), None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from statetool.core.canonical import digest
+from statetool.core.canonical import digest, picture_to_json
 from statetool.core.model import Address, Json, Ready, Rejection, VersionPicture
 from statetool.errors import SourceMark
 
@@ -193,6 +193,20 @@ class Finding:
     address: Address | None = None
 
 
+OVERRIDABLE = frozenset(
+    {
+        "deep_rollback",
+        "fold_needed",
+        "foreign_gray_release",
+        "gray_unclear",
+        "protected",
+        "rollback_twice",
+        "version_rejected",
+    }
+)
+"""Codes of denies that `--override CODE` lets through for one plan; the others have no way around them."""
+
+
 @dataclass(frozen=True, slots=True)
 class RejectionSeen:
     """A version that was ended outside: apply stores it, so that it cannot return by itself."""
@@ -270,6 +284,11 @@ class Plan:
         return sum(action.max_requests for action in self.actions)
 
 
+def wish_value_to_json(value: WishValue) -> Json:
+    """How the value of an update is spelled in a plan."""
+    return picture_to_json(value) if isinstance(value, VersionPicture) else value
+
+
 def summarize(plan: Plan) -> Summary:
     """Counts for the closing line: components by kind, actions by verb, the highest risk."""
     kinds = Counter(change.kind for change in plan.changes)
@@ -304,7 +323,12 @@ def fingerprint(plan: Plan) -> str:
         for a in sorted(plan.actions, key=lambda a: (a.address, a.id))
     ]
     recorded: list[Json] = [
-        {"address": str(c.address), "kind": str(c.kind), "fields": list[Json](sorted(u.field for u in c.updates))}
+        {
+            "address": str(c.address),
+            "kind": str(c.kind),
+            "moved_from": str(c.moved_from) if c.moved_from else None,
+            "updates": {u.field: wish_value_to_json(u.value) for u in c.updates},
+        }
         for c in sorted(plan.changes, key=lambda c: c.address)
     ]
     return digest({"actions": actions, "changes": recorded})

@@ -8,11 +8,14 @@ components is `project.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from statetool.core.diff import ComponentDiff, FieldDiff, diff_component
+from statetool.core.chain import show
+from statetool.core.diff import ComponentDiff, FieldDiff, diff_component, picture_changes
 from statetool.core.model import (
     GRAY_FIELD,
+    REPLICAS_FIELD,
+    STATE_FIELD,
     VERSION_FIELD,
     Address,
     Desired,
@@ -20,10 +23,12 @@ from statetool.core.model import (
     Observed,
     Recorded,
     Rejection,
+    VersionPicture,
+    Wish,
 )
 from statetool.core.picture import is_promoted, picture_paths, seen_of
-from statetool.core.plan import Action, Cause, Change, Finding, HeldBack, LeftAlone, RejectionSeen, Risk
-from statetool.core.sequence import ActionSequence, PlanRules, show
+from statetool.core.plan import Action, Cause, Change, FieldChange, Finding, HeldBack, LeftAlone, RejectionSeen, Risk
+from statetool.core.sequence import ActionSequence, PlanRules
 from statetool.core.state import drifted_after
 from statetool.core.version_rows import (
     Decision,
@@ -37,7 +42,10 @@ from statetool.core.version_rows import (
 
 @dataclass(frozen=True, slots=True)
 class ComponentPlan:
-    """All that a plan says of one component. `change` is None where nothing is done or recorded."""
+    """All that a plan says of one component. `change` is None where nothing is done or recorded.
+
+    `is_compared` is False where there was no wish to compare with what is observed.
+    """
 
     change: Change | None = None
     actions: tuple[Action, ...] = ()
@@ -46,6 +54,7 @@ class ComponentPlan:
     findings: tuple[Finding, ...] = ()
     rejection: RejectionSeen | None = None
     ignored: int = 0
+    is_compared: bool = True
 
     @property
     def is_denied(self) -> bool:
@@ -53,7 +62,7 @@ class ComponentPlan:
 
     @property
     def is_unchanged(self) -> bool:
-        return not (self.change or self.held_back or self.left_alone or self.is_denied)
+        return self.is_compared and not (self.change or self.held_back or self.left_alone or self.is_denied)
 
 
 def plan_component(
@@ -65,31 +74,28 @@ def plan_component(
     acting = {name: fd for name, fd in diff.fields.items() if _leads_to_action(fd, desired, rules)}
     decision = _decide_version(desired, recorded, observed, diff, acting, rejection, rules)
     if rules.mode == "drift" and _is_beyond_correction(decision):
-        del acting[VERSION_FIELD]
         decision = Decision()
+    if VERSION_FIELD in acting and acting[VERSION_FIELD].comparable and not (decision.steps or _is_deny(decision)):
+        # There is nothing to send for it: what was changed outside is listed as such, permission or not.
+        del acting[VERSION_FIELD]
     outside = [fd for name, fd in diff.fields.items() if name not in acting and _is_outside_change(fd, rules)]
-    left_alone = _left_alone(outside, recorded, observed, rules.now) if outside else ()
-    seen = RejectionSeen(desired.address, rejection) if rejection else None
-    findings = (*_both_warnings(acting, recorded, desired.address), *decision.findings)
-    if any(finding.severity == "deny" for finding in decision.findings):
-        return ComponentPlan(findings=findings, left_alone=left_alone, rejection=seen, ignored=diff.ignored)
-
-    builder = ActionSequence(desired, recorded, observed, diff, acting, rules)
-    builder.build(decision.steps)
-    protected = _check_protected(desired, builder.actions, rules)
-    if protected:
-        return ComponentPlan(
-            findings=(*findings, protected), left_alone=left_alone, rejection=seen, ignored=diff.ignored
-        )
-    return ComponentPlan(
-        change=builder.change(moved_from),
-        actions=tuple(builder.actions),
-        held_back=tuple(builder.held_back),
-        left_alone=left_alone,
-        findings=findings,
-        rejection=seen,
+    told = ComponentPlan(
+        left_alone=_left_alone(desired.address, outside, diff.picture, recorded, observed, rules.now),
+        findings=decision.findings,
+        rejection=RejectionSeen(desired.address, rejection) if rejection else None,
         ignored=diff.ignored,
     )
+    if _is_deny(decision):
+        return told
+
+    told = replace(told, findings=(*_both_warnings(acting, diff.picture, recorded, desired), *decision.findings))
+    sequence = ActionSequence(desired, recorded, observed, diff, acting, rules)
+    sequence.build(decision.steps)
+    actions = tuple(sequence.chain.actions)
+    protected = _check_protected(desired, actions, rules)
+    if protected:
+        return replace(told, findings=(*told.findings, protected))
+    return replace(told, change=sequence.change(moved_from), actions=actions, held_back=tuple(sequence.chain.held_back))
 
 
 def _leads_to_action(fd: FieldDiff, desired: Desired, rules: PlanRules) -> bool:
@@ -110,21 +116,31 @@ def _is_beyond_correction(decision: Decision) -> bool:
     return any(step.kind is StepKind.PROMOTE for step in decision.steps)
 
 
+def _is_deny(decision: Decision) -> bool:
+    return any(finding.severity == "deny" for finding in decision.findings)
+
+
 def _left_alone(
-    outside: list[FieldDiff], recorded: Recorded | None, observed: Observed, now: str
+    address: Address,
+    outside: list[FieldDiff],
+    picture: VersionPicture,
+    recorded: Recorded | None,
+    observed: Observed,
+    now: str,
 ) -> tuple[LeftAlone, ...]:
     """Every path that differs from the wish, with the times the state knows, or now for what is new."""
-    assert recorded is not None, "only a recorded wish can be departed from"
+    if not outside or recorded is None:
+        return ()
     drifted = drifted_after(recorded, seen_of(observed, recorded, now))
     entries = []
     for fd in outside:
         known = drifted.get(fd.field) or (drifted.get(GRAY_FIELD) if fd.field == VERSION_FIELD else None)
-        for change in fd.changes:
+        for change in _outside_changes(fd, picture, recorded):
             entries.append(
                 LeftAlone(
-                    address=recorded.address,
+                    address=address,
                     path=change.path,
-                    wish=wished_value(recorded, change.path),
+                    wish=_wished(recorded, change.path),
                     observed=change.before,
                     last_right_at=known.last_right_at if known else None,
                     first_wrong_at=known.first_wrong_at if known else now,
@@ -132,6 +148,13 @@ def _left_alone(
                 )
             )
     return tuple(entries)
+
+
+def _outside_changes(fd: FieldDiff, picture: VersionPicture, recorded: Recorded | None) -> tuple[FieldChange, ...]:
+    """The paths in which a field departs from its recorded wish; with cause both, others may differ from desired."""
+    if fd.field != VERSION_FIELD or recorded is None or recorded.wish.picture is None:
+        return fd.changes
+    return picture_changes(picture, recorded.wish.picture, Cause.DRIFT)
 
 
 def _decide_version(
@@ -168,34 +191,47 @@ def _decide_version(
     )
 
 
-def _both_warnings(acting: Mapping[str, FieldDiff], recorded: Recorded | None, address: Address) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(
-            "overwrites_outside_change",
-            "warn",
-            f"{change.path} was changed outside as well: recorded {show(wished_value(recorded, change.path))}, "
-            f"observed {show(change.before)}, desired {show(change.after)}",
-            "apply overwrites the outside change; write the observed value to keep it",
-            address,
+def _both_warnings(
+    acting: Mapping[str, FieldDiff], picture: VersionPicture, recorded: Recorded | None, desired: Desired
+) -> tuple[Finding, ...]:
+    """One warning a field whose outside change is overwritten, with all three values of every path."""
+    wanted = _paths(desired.wish)
+    warnings = []
+    for fd in acting.values():
+        if fd.cause is not Cause.BOTH:
+            continue
+        told = {
+            change.path: f"recorded {show(_wished(recorded, change.path))}, observed {show(change.before)}, "
+            f"desired {show(wanted.get(change.path))}"
+            for change in _outside_changes(fd, picture, recorded)
+        }
+        if len(told) == 1:
+            [(what, values)] = told.items()
+        else:
+            what, values = fd.field, "; ".join(f"{path} {three}" for path, three in told.items())
+        warnings.append(
+            Finding(
+                "overwrites_outside_change",
+                "warn",
+                f"{what} was changed outside as well: {values}",
+                "apply overwrites the outside change; write the observed value to keep it",
+                desired.address,
+            )
         )
-        for fd in acting.values()
-        if fd.cause is Cause.BOTH
-        for change in fd.changes
-    )
+    return tuple(warnings)
 
 
-def wished_value(recorded: Recorded | None, path: str) -> Json:
+def _wished(recorded: Recorded | None, path: str) -> Json:
     """The recorded wish of one path, None where it was not managed."""
-    if recorded is None:
-        return None
-    wish = recorded.wish
-    paths: dict[str, Json] = {"replicas": wish.replicas, "state": wish.state}
-    if wish.picture is not None:
-        paths.update(picture_paths(wish.picture))
-    return paths.get(path)
+    return _paths(recorded.wish).get(path) if recorded is not None else None
 
 
-def _check_protected(desired: Desired, actions: list[Action], rules: PlanRules) -> Finding | None:
+def _paths(wish: Wish) -> dict[str, Json]:
+    scalars: dict[str, Json] = {REPLICAS_FIELD: wish.replicas, STATE_FIELD: wish.state}
+    return {**scalars, **(picture_paths(wish.picture) if wish.picture is not None else {})}
+
+
+def _check_protected(desired: Desired, actions: tuple[Action, ...], rules: PlanRules) -> Finding | None:
     refused = [action for action in actions if action.risk is not Risk.SCALE_UP]
     if not desired.lifecycle.protected or not refused or "protected" in rules.overrides:
         return None

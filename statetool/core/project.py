@@ -75,7 +75,7 @@ def build_plan(
     matching = match_components(desired, recorded, observed)
     selected = [pair for pair in matching.pairs if selection.includes(pair.desired.address)]
     planned = {pair.desired.address: _plan_pair(pair, rules) for pair in selected}
-    forgets = _forgets(matching, observed, rules, selection)
+    forgets = _forgets(matching, rules, selection)
     blocked = _find_blocked([pair.desired for pair in matching.pairs], planned)
     runnable = {address: component for address, component in planned.items() if address not in blocked}
     actions = order_across(
@@ -118,12 +118,12 @@ def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
         unrecorded = Finding(
             "not_recorded", "warn", "no wish is recorded yet", "`statetool apply` records it", pair.desired.address
         )
-        return ComponentPlan(findings=(*pair.findings, unrecorded))
+        return ComponentPlan(findings=(*pair.findings, unrecorded), is_compared=False)
     component = plan_component(pair.desired, pair.recorded, pair.observed, rules, pair.moved_from)
     return replace(component, findings=(*pair.findings, *component.findings))
 
 
-def _forgets(matching: Matching, observed: Sequence[Observed], rules: PlanRules, selection: Selection) -> list[Change]:
+def _forgets(matching: Matching, rules: PlanRules, selection: Selection) -> list[Change]:
     """Records whose component left the manifests. The platform is not touched."""
     if rules.mode == "drift":
         return []

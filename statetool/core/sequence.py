@@ -1,8 +1,8 @@
-"""The actions of one component, in their fixed order.
+"""The actions of one component, in their fixed order, and what the state records when they are done.
 
-Owns that order (start, version, gray rule, scale, restart, stop), the status x verb matrix, risks,
-preconditions and goals, and what is held back because the status does not allow it. Which fields act, and by
-which steps the version moves, has been decided by `planner.py` before.
+Owns that order (start, version, gray rule, scale, restart, stop), the risk, watched paths and goal of every
+action, and the wishes that become true by it. Which fields act, and by which steps the version moves, has been
+decided by `planner.py` before; whether the status allows a verb is `chain.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statetool.core.canonical import rule_to_json
+from statetool.core.chain import ActionChain, Move
 from statetool.core.diff import ComponentDiff, FieldDiff, released_change
 from statetool.core.model import (
     REPLICAS_FIELD,
@@ -26,67 +27,12 @@ from statetool.core.model import (
     StatusClass,
 )
 from statetool.core.picture import observed_values, rule_paths
-from statetool.core.plan import (
-    CAUSE_WORDS,
-    EDGE_VERBS,
-    Action,
-    Change,
-    FieldChange,
-    HeldBack,
-    Kind,
-    PlanMode,
-    Risk,
-    SendIf,
-    Verb,
-    WishUpdate,
-    WishValue,
-)
+from statetool.core.plan import Change, FieldChange, Kind, PlanMode, Risk, SendIf, Verb, WishUpdate, WishValue
 from statetool.core.version_rows import Step, StepKind
 
-ALLOWED: Mapping[StatusClass, frozenset[Verb]] = {
-    StatusClass.READY: frozenset({Verb.SCALE, Verb.STOP, Verb.RESTART, Verb.ROLLBACK, Verb.ROLLBACK_CURRENT}),
-    StatusClass.GRAYING: frozenset({Verb.CONTINUE_DEPLOY, Verb.MODIFY_GRAY_RULE, Verb.ROLLBACK, Verb.ROLLBACK_CURRENT}),
-    StatusClass.STOPPED: frozenset({Verb.START}),
-    StatusClass.FAILED: frozenset({Verb.ROLLBACK, Verb.ROLLBACK_CURRENT}),
-    StatusClass.BUSY: frozenset(),
-}
-"""Status x verb [06_0082, 03 maintenance pages]: what is not listed is held back, never sent."""
-
-_DEFERRED: Mapping[StatusClass, tuple[str, str, str]] = {
-    StatusClass.GRAYING: (
-        "deferred_gray",
-        "waits for the end of the gray release",
-        "promote or end the gray release, then plan again",
-    ),
-    StatusClass.STOPPED: (
-        "deferred_stopped",
-        "waits until the component is started",
-        "write state: running, or start it, then plan again",
-    ),
-    StatusClass.FAILED: (
-        "deferred_failed",
-        "waits until the component has recovered",
-        "look at its last job in the console; a rollback is possible",
-    ),
-    StatusClass.BUSY: (
-        "busy",
-        "waits for the job that is running",
-        "plan again when it has ended; apply waits by itself",
-    ),
-    StatusClass.READY: ("deferred", "is not possible now", "plan again later"),
-}
-
-_ESTIMATE_S: Mapping[Verb, int] = {
-    Verb.START: 60,
-    Verb.STOP: 30,
-    Verb.RESTART: 60,
-    Verb.SCALE: 30,
-    Verb.ROLLBACK: 90,
-    Verb.ROLLBACK_CURRENT: 90,
-    Verb.CONTINUE_DEPLOY: 120,
-    Verb.MODIFY_GRAY_RULE: 10,
-}
-"""Guesses for a person's patience, until durations of earlier runs are kept. Nothing waits by them."""
+_RULE_PATHS = ("gray.weight", "gray.match", "gray.rules")
+_GONE_WITH_GRAY = (REPLICAS_FIELD, "gray.version", *_RULE_PATHS)
+"""What can't be told any more once a version serves alone: the candidate is gone, and replicas may have moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +55,7 @@ class PlanRules:
 
 @dataclass(slots=True)
 class ActionSequence:
-    """Builds the actions of one component in their fixed order, predicting the component after each."""
+    """Builds one component's chain of actions, and the change that a reviewer reads beside it."""
 
     desired: Desired
     recorded: Recorded | None
@@ -117,36 +63,40 @@ class ActionSequence:
     diff: ComponentDiff
     acting: Mapping[str, FieldDiff]
     rules: PlanRules
-    actions: list[Action] = field(default_factory=list)
-    held_back: list[HeldBack] = field(default_factory=list)
+    chain: ActionChain = field(init=False)
     updates: list[WishUpdate] = field(default_factory=list)
     listed: list[FieldChange] = field(default_factory=list)
-    predicted: dict[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        values = observed_values(self.observed, self.recorded)
+        self.chain = ActionChain(self.desired.address, self.desired.ready, values)
 
     def build(self, steps: tuple[Step, ...]) -> None:
-        self.predicted = observed_values(self.observed, self.recorded)
+        """Add everything, in order. Called once."""
         started = self._start()
         changed = self._version(steps)
-        self._scale(version_changed=bool(changed and any(s.kind is not StepKind.RULE for s in steps)), started=started)
-        self._restart_and_stop(started, changed, steps)
+        serves_alone = bool(changed) and any(step.kind is not StepKind.RULE for step in steps)
+        self._scale(version_changed=serves_alone, started=started)
+        is_full_change = any(step.kind in (StepKind.ROLLBACK, StepKind.PROMOTE) for step in steps)
+        self._restart_and_stop(([started] if started else []) + (changed if is_full_change else []))
         self._released()
 
     def change(self, moved_from: Address | None) -> Change | None:
         """What a reviewer reads of this component, None where there is nothing to do or to record."""
         is_new = self.recorded is None and self.rules.mode == "normal"
-        moves = moved_from if self.rules.mode == "normal" else None
-        if not (self.actions or self.updates or is_new or moves):
+        # Correcting drift records nothing by itself, but what it acts on is recorded under its new address.
+        moves = moved_from if self.rules.mode == "normal" or self.chain.actions else None
+        if not (self.chain.actions or self.updates or is_new or moves):
             return None
-        kind = Kind.ADOPT if is_new else Kind.MOVE if moves else Kind.UPDATE
         return Change(
             address=self.desired.address,
             component_id=self.observed.component_id,
             application_id=self.observed.application_id,
             environment_id=self.observed.environment_id,
-            kind=kind,
+            kind=Kind.ADOPT if is_new else Kind.MOVE if moves else Kind.UPDATE,
             origin=self.desired.origin,
             fields=tuple(self.listed),
-            action_ids=tuple(action.id for action in self.actions),
+            action_ids=tuple(action.id for action in self.chain.actions),
             updates=tuple(self.updates),
             moved_from=moves,
         )
@@ -158,11 +108,13 @@ class ActionSequence:
         if fd is None or self.desired.wish.state != "running":
             self._record_if_equal(STATE_FIELD, self.desired.wish.state)
             return None
-        action_id = self._add(fd, Verb.START, {}, Risk.POWER, {"status": "ready"}, forgets=("replicas",))
-        self._listed_and_updated(fd, self.desired.wish.state, [action_id])
+        move = Move(Verb.START, Risk.POWER, {"status": "ready"}, forgets=(REPLICAS_FIELD,))
+        action_id = self.chain.append(fd, move)
+        self._list_and_update(fd, self.desired.wish.state, [action_id])
         return action_id
 
     def _version(self, steps: tuple[Step, ...]) -> list[str]:
+        """The ids of the steps that were added."""
         fd = self.diff.fields.get(VERSION_FIELD)
         if fd is None:
             return []
@@ -170,146 +122,147 @@ class ActionSequence:
             self._record_if_equal(VERSION_FIELD, self.desired.wish.picture)
             return []
         if not fd.comparable:
-            self._hold_back(fd)
+            self.chain.hold_back(fd)
             return []
-        ids = [self._add_step(fd, step) for step in steps]
-        reaches_wish = bool(steps) and not self._stops_short(steps)
-        if reaches_wish:
-            self._listed_and_updated(fd, self.desired.wish.picture, ids)
+        ids = [self.chain.append(fd, self._move_of(step)) for step in steps]
+        if steps and not self._stops_short(steps[-1]):
+            self._list_and_update(fd, self.desired.wish.picture, ids)
         elif any(ids):
             self.listed.extend(fd.changes)
         return [action_id for action_id in ids if action_id is not None]
 
-    def _stops_short(self, steps: tuple[Step, ...]) -> bool:
+    def _stops_short(self, last: Step) -> bool:
         """An abort that leads to another picture than the desired one: a second plan is needed."""
-        last, wanted = steps[-1], self.desired.wish.picture
+        wanted = self.desired.wish.picture
         assert wanted is not None
         return last.kind is StepKind.ABORT and (wanted.gray is not None or wanted.stable != last.version)
 
-    def _add_step(self, fd: FieldDiff, step: Step) -> str | None:
+    def _move_of(self, step: Step) -> Move:
         if step.kind is StepKind.RULE:
-            return self._add_rule(fd, step)
+            return self._rule_move(step)
         goal: dict[str, Json] = {"status": "ready", "version": step.version}
-        gone = ("replicas", "gray.version", "gray.weight", "gray.match", "gray.rules")
         if step.kind is StepKind.PROMOTE:
-            return self._add(
-                fd,
+            return Move(
                 Verb.CONTINUE_DEPLOY,
-                {},
                 Risk.VERSION,
                 goal,
                 watches=("gray.version",),
-                forgets=gone,
+                forgets=_GONE_WITH_GRAY,
                 max_requests=step.max_requests,
             )
         is_abort = step.kind is StepKind.ABORT
         verb = self.rules.abort_verb if is_abort else Verb.ROLLBACK
-        parameters: dict[str, Json] = {"version": step.version} if verb is Verb.ROLLBACK else {}
-        risk = Risk.VERSION if step.is_deep else Risk.REVERT
-        watches = ("version", "gray.version") if is_abort else ("version",)
-        return self._add(fd, verb, parameters, risk, goal, watches=watches, forgets=gone)
+        return Move(
+            verb,
+            Risk.VERSION if step.is_deep else Risk.REVERT,
+            goal,
+            parameters={"version": step.version} if verb is Verb.ROLLBACK else {},
+            watches=("version", "gray.version") if is_abort else ("version",),
+            forgets=_GONE_WITH_GRAY,
+        )
 
-    def _add_rule(self, fd: FieldDiff, step: Step) -> str | None:
+    def _rule_move(self, step: Step) -> Move:
         assert step.rule is not None
         seen = self.diff.picture.gray.rule if self.diff.picture.gray else None
         after, before = _traffic_share(step.rule), _traffic_share(seen)
-        lowers = after < before
-        goal: dict[str, Json] = {"status": "graying", "gray.version": step.version, **rule_paths(step.rule)}
-        return self._add(
-            fd,
+        return Move(
             Verb.MODIFY_GRAY_RULE,
-            rule_to_json(step.rule),
-            Risk.REVERT if lowers else Risk.TRAFFIC,
-            goal,
-            watches=("gray.version", "gray.weight", "gray.match", "gray.rules"),
-            forgets=("gray.weight", "gray.match", "gray.rules"),
-            traffic_percent=None if lowers else after,
+            Risk.REVERT if after < before else Risk.TRAFFIC,
+            {"status": "graying", "gray.version": step.version, **rule_paths(step.rule)},
+            parameters=rule_to_json(step.rule),
+            watches=("gray.version", *_RULE_PATHS),
+            forgets=_RULE_PATHS,
+            traffic_percent=None if after < before else after,
         )
 
     def _scale(self, *, version_changed: bool, started: str | None) -> None:
-        fd = self.diff.fields.get(REPLICAS_FIELD)
-        settles = self.predicted.get("status") == "ready" and (version_changed or started is not None)
-        if fd is None:
+        fd, wanted = self.diff.fields.get(REPLICAS_FIELD), self.desired.wish.replicas
+        if fd is None or wanted is None:
             if version_changed:
-                self._keep_number(self._observed_number())
-            return
-        wanted = self.desired.wish.replicas
-        assert wanted is not None
-        if fd.comparable:
+                self._keep_number(self._number_before())
+        elif fd.comparable:
             self._scale_comparable(fd, wanted, version_changed)
-        elif settles:
-            self._scale_after_hidden(fd, wanted)
-        elif fd.cause is not None and REPLICAS_FIELD in self.acting:
-            if self._configured() == wanted:
-                # The surge hides the real count, but the configured number is the desired one already.
+        elif version_changed or started is not None:
+            self._scale_after_hidden(fd, wanted, version_changed)
+        elif REPLICAS_FIELD in self.acting:
+            if self._number_before() == wanted:
+                # The status hides the real count, but the configured number is the desired one already.
                 self.updates.append(WishUpdate(REPLICAS_FIELD, wanted))
                 self.listed.extend(FieldChange(c.path, c.after, c.after, c.cause) for c in fd.changes)
             else:
-                self._hold_back(fd)
+                self.chain.hold_back(fd)
 
     def _scale_comparable(self, fd: FieldDiff, wanted: int, version_changed: bool) -> None:
         if REPLICAS_FIELD in self.acting:
             action_id = self._add_scale(fd, wanted, self.observed.replicas)
-            self._listed_and_updated(fd, wanted, [action_id])
+            self._list_and_update(fd, wanted, [action_id])
             return
         self._record_if_equal(REPLICAS_FIELD, wanted)
         if version_changed and fd.cause is None:
-            self._add_scale(fd, wanted, wanted, send_if=SendIf.DIFFERENT)
+            self._add_scale(fd, wanted, wanted, SendIf.DIFFERENT)
         elif version_changed:
             self._keep_number(self.observed.replicas)
 
-    def _scale_after_hidden(self, fd: FieldDiff, wanted: int) -> None:
+    def _scale_after_hidden(self, fd: FieldDiff, wanted: int, version_changed: bool) -> None:
         """The plan itself ends what hid the number: compare with the configured one, scale where it differs."""
-        configured = self._configured()
-        is_drift = fd.cause is None and configured is not None and configured != wanted
-        if is_drift and not self.rules.permits_drift(self.desired, REPLICAS_FIELD):
-            self._keep_number(configured)
-            return
-        if fd.cause is not None and REPLICAS_FIELD not in self.acting:
+        configured = self._number_before()
+        if fd.cause is not None:
+            may_act = REPLICAS_FIELD in self.acting
+        elif configured == wanted:
+            may_act = version_changed
+        else:
+            may_act = configured is None or self.rules.permits_drift(self.desired, REPLICAS_FIELD)
+        if not may_act:
+            if version_changed:
+                self._keep_number(configured)
             return
         before = configured if configured is not None else wanted
-        action_id = self._add_scale(fd, wanted, before, send_if=SendIf.DIFFERENT)
+        action_id = self._add_scale(fd, wanted, before, SendIf.DIFFERENT)
         if fd.cause is not None:
-            self._listed_and_updated(fd, wanted, [action_id])
+            self._list_and_update(fd, wanted, [action_id])
 
     def _keep_number(self, number: int | None) -> None:
         """A version change never takes instances away that nobody asked to remove."""
-        if not number or self.predicted.get("status") != "ready":
-            return
-        fd = FieldDiff(REPLICAS_FIELD, None, True, REPLICAS_FIELD, False, ())
-        self._add_scale(fd, number, number, send_if=SendIf.FEWER)
+        if number:
+            fd = FieldDiff(REPLICAS_FIELD, None, True, REPLICAS_FIELD, False, ())
+            self._add_scale(fd, number, number, SendIf.FEWER)
 
-    def _add_scale(self, fd: FieldDiff, wanted: int, before: int, *, send_if: SendIf = SendIf.ALWAYS) -> str | None:
+    def _add_scale(self, fd: FieldDiff, wanted: int, before: int, send_if: SendIf = SendIf.ALWAYS) -> str | None:
         risk = Risk.POWER if wanted == 0 else Risk.SCALE_UP if wanted >= before else Risk.SCALE_DOWN
-        goal: dict[str, Json] = {"status": "ready", "replicas": wanted}
-        parameters: dict[str, Json] = {"replica": wanted}
-        return self._add(fd, Verb.SCALE, parameters, risk, goal, watches=("replicas",), send_if=send_if)
+        move = Move(
+            Verb.SCALE,
+            risk,
+            {"status": "ready", "replicas": wanted},
+            parameters={"replica": wanted},
+            watches=(REPLICAS_FIELD,),
+            send_if=send_if,
+        )
+        return self.chain.append(fd, move)
 
-    def _restart_and_stop(self, started: str | None, changed: list[str], steps: tuple[Step, ...]) -> None:
-        stop = self.acting.get(STATE_FIELD)
-        stops = stop is not None and self.desired.wish.state == "stopped"
+    def _restart_and_stop(self, restarted_by: list[str]) -> None:
+        """`restarted_by` are the actions that restart every instance anyway: a start, a full version change."""
+        stop = self.acting.get(STATE_FIELD) if self.desired.wish.state == "stopped" else None
         fd = self.diff.fields.get(RESTART_FIELD)
         token = self.desired.wish.restart
-        in_place = [started] if started else []
-        if any(step.kind in (StepKind.ROLLBACK, StepKind.PROMOTE) for step in steps):
-            in_place += changed
-        scales_to_zero = any(action.verb is Verb.SCALE and action.goal["replicas"] == 0 for action in self.actions)
         restarts = fd is not None and RESTART_FIELD in self.acting
         if fd is not None and not restarts:
             self._record_if_equal(RESTART_FIELD, token)
-        if fd is not None and restarts and not stops:
-            if in_place:
-                self._listed_and_updated(fd, token, list(in_place))
-            elif scales_to_zero:
-                self._listed_and_updated(fd, token, [self.actions[-1].id])
-            else:
-                action_id = self._add(fd, Verb.RESTART, {}, Risk.RESTART, {"restart": token}, forgets=())
-                self._listed_and_updated(fd, token, [action_id])
-        if stop is not None and stops:
-            action_id = self._add(stop, Verb.STOP, {}, Risk.POWER, {"status": "stopped"})
-            self._listed_and_updated(stop, "stopped", [action_id])
-            if fd is not None and restarts:
-                self._listed_and_updated(fd, token, [action_id])
+        if fd is not None and restarts and stop is None:
+            self._list_and_update(fd, token, list(restarted_by) or [self._restart(fd)])
+        if stop is None:
+            return
+        action_id = self.chain.append(stop, Move(Verb.STOP, Risk.POWER, {"status": "stopped"}))
+        self._list_and_update(stop, "stopped", [action_id])
+        if fd is not None and restarts:
+            self._list_and_update(fd, token, [action_id])
+            if action_id is None:
+                self.chain.hold_back(fd)
+
+    def _restart(self, fd: FieldDiff) -> str | None:
+        """A restart, or the scale to 0 that makes it needless."""
+        to_zero = next((a.id for a in self.chain.actions if a.verb is Verb.SCALE and a.goal[REPLICAS_FIELD] == 0), None)
+        move = Move(Verb.RESTART, Risk.RESTART, {"restart": self.desired.wish.restart})
+        return to_zero or self.chain.append(fd, move)
 
     def _released(self) -> None:
         if self.recorded is None or self.rules.mode == "drift":
@@ -317,6 +270,8 @@ class ActionSequence:
         for name in self.diff.released:
             self.updates.append(WishUpdate(name, None))
             self.listed.append(released_change(name, self.recorded, self.observed))
+
+    # What the state learns
 
     def _record_if_equal(self, name: str, value: WishValue) -> None:
         """Desired is observed already: the state learns it, nothing is sent."""
@@ -326,7 +281,7 @@ class ActionSequence:
         self.updates.append(WishUpdate(name, value))
         self.listed.extend(fd.changes)
 
-    def _listed_and_updated(self, fd: FieldDiff, value: WishValue, ids: list[str | None]) -> None:
+    def _list_and_update(self, fd: FieldDiff, value: WishValue, ids: list[str | None]) -> None:
         """List the field; record its wish once its actions are done. Held back means neither."""
         done = tuple(action_id for action_id in ids if action_id is not None)
         if len(done) != len(ids):
@@ -335,64 +290,11 @@ class ActionSequence:
         if fd.unrecorded:
             self.updates.append(WishUpdate(fd.field, value, done))
 
-    def _observed_number(self) -> int | None:
-        hidden = self.observed.status_class in (StatusClass.GRAYING, StatusClass.STOPPED)
-        return self._configured() if hidden else self.observed.replicas
-
-    def _configured(self) -> int | None:
+    def _number_before(self) -> int | None:
+        """The number of instances the component is meant to have now; None where its status hides it."""
+        if self.observed.status_class in (StatusClass.READY, StatusClass.FAILED):
+            return self.observed.replicas
         return self.observed.closer.configured_replicas if self.observed.closer else None
-
-    def _hold_back(self, fd: FieldDiff) -> None:
-        code, why, hint = _DEFERRED[StatusClass(str(self.predicted["status"]))]
-        for change in fd.changes:
-            moved = f"{show(change.before)} -> {show(change.after)}"
-            message = f"{change.path} {moved} {why}"
-            self.held_back.append(HeldBack(self.desired.address, change.path, code, message, hint))
-
-    def _add(
-        self,
-        fd: FieldDiff,
-        verb: Verb,
-        parameters: dict[str, Json],
-        risk: Risk,
-        goal: dict[str, Json],
-        *,
-        watches: tuple[str, ...] = (),
-        forgets: tuple[str, ...] = (),
-        send_if: SendIf = SendIf.ALWAYS,
-        max_requests: int = 1,
-        traffic_percent: int | None = None,
-    ) -> str | None:
-        """Append one action, or hold its field back where the predicted status does not allow the verb."""
-        status = StatusClass(str(self.predicted["status"]))
-        if verb not in ALLOWED[status]:
-            self._hold_back(fd)
-            return None
-        watched = ("status", *watches, *(("last_job_id",) if verb in EDGE_VERBS else ()))
-        action = Action(
-            id=f"{self.desired.address}#{len(self.actions) + 1}",
-            address=self.desired.address,
-            verb=verb,
-            parameters=parameters,
-            reason=_reason(fd, send_if),
-            risk=risk,
-            requires=(self.actions[-1].id,) if self.actions else (),
-            precondition={path: self.predicted[path] for path in watched if path in self.predicted},
-            goal=goal,
-            estimate_s=_ESTIMATE_S[verb],
-            traffic_percent=traffic_percent,
-            send_if=send_if,
-            max_requests=max_requests,
-            ready=self.desired.ready,
-        )
-        self.actions.append(action)
-        # After an action of ours the job id is a new one, and what a version change does to replicas is not known.
-        for path in ("last_job_id", *forgets):
-            self.predicted.pop(path, None)
-        self.predicted.update(goal)
-        if "version" in goal and verb is not Verb.SCALE:
-            self.predicted.pop("replicas", None)
-        return action.id
 
 
 def _traffic_share(rule: GrayRule | None) -> int:
@@ -400,18 +302,3 @@ def _traffic_share(rule: GrayRule | None) -> int:
     if rule is None:
         return 0
     return rule.weight if rule.weight is not None else 100
-
-
-def _reason(fd: FieldDiff, send_if: SendIf) -> str:
-    if send_if is SendIf.FEWER:
-        return "puts the number of instances back if the version change brings fewer"
-    if send_if is SendIf.DIFFERENT and fd.cause is None:
-        return "keeps the number of instances if the version change brings another"
-    parts = [f"{change.path} {show(change.before)} -> {show(change.after)}" for change in fd.changes]
-    cause = CAUSE_WORDS[fd.cause] if fd.cause else "to be recorded"
-    return f"{', '.join(parts)}: {cause}"
-
-
-def show(value: Json) -> str:
-    """A field's value in a sentence."""
-    return "none" if value is None else str(value)

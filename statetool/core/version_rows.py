@@ -11,7 +11,7 @@ ask why there is a difference (the planner has asked already), nor build actions
     V                  S another, V not recorded      deny unknown_version
     V + C              graying, G = C, S = V          modify_gray_rule, or promote for weight 100
     V + C              graying, G = C, S another      deny gray_on_other_stable
-    V + C              graying, G = V or S = V        deny gray_start_unsupported
+    V + C              graying, G = V or S = V        deny gray_start_unsupported (promote or abort, then start)
     V + C              graying, anything else         abort
     V + C              S = C                          nothing, warn fold_needed
     V + C              S = V, or another              deny version_rejected, gray_start_unsupported
@@ -23,8 +23,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from statetool.core.model import Address, Gray, GrayRule, Observed, Recorded, Rejection, VersionPicture
-from statetool.core.picture import PROMOTED_WEIGHT, is_unclear
+from statetool.core.model import Address, Gray, GrayRule, Observed, Recorded, Rejection, StatusClass, VersionPicture
+from statetool.core.picture import PROMOTED_WEIGHT, is_unclear, newest_gray_record
 from statetool.core.plan import Finding, Verb
 
 ROLLBACK_VERBS = frozenset({Verb.ROLLBACK.value, Verb.ROLLBACK_CURRENT.value, "abort"})
@@ -88,10 +88,8 @@ def decide_version(s: Situation) -> Decision:
     if s.seen.gray is None:
         return _rows_not_graying(s)
     if is_unclear(s.observed) and "gray_unclear" not in s.overrides:
-        return s.deny(
-            "gray_unclear",
-            f"a gray release runs, but none of its records names {s.observed.row_version}, the version shown",
-            "look at the component in the console; end the gray release there, then plan again",
+        return _deny_unclear(
+            s, f"a gray release runs, but none of its records names {s.observed.row_version}, the version shown"
         )
     if _is_foreign(s) and not s.is_drift and "foreign_gray_release" not in s.overrides:
         return _deny_foreign(s, s.seen.gray)
@@ -115,19 +113,26 @@ def _deny_foreign(s: Situation, gray: Gray) -> Decision:
     )
 
 
+def _deny_unclear(s: Situation, message: str) -> Decision:
+    hint = "look at the component in the console; end the gray release there, then plan again"
+    return s.deny("gray_unclear", message, hint)
+
+
+def _deny_stable_untold(s: Situation, gray: Gray) -> Decision:
+    return _deny_unclear(
+        s, f"a gray release of {gray.version} runs, but its stable version can't be told from the records"
+    )
+
+
 def _rows_graying_to_version(s: Situation, gray: Gray) -> Decision:
     if gray.version == s.stable:
         return _latched(s, s.stable) or Decision(steps=(_promote(s, gray),))
     if s.seen.stable is None:
-        return s.deny(
-            "gray_unclear",
-            f"a gray release of {gray.version} runs, but its stable version can't be told from the records",
-            "look at the component in the console; end the gray release there, then plan again",
-        )
+        return _deny_stable_untold(s, gray)
     abort = Step(StepKind.ABORT, s.seen.stable)
     if s.seen.stable == s.stable:
         return Decision(steps=(abort,))
-    return _abort_and_then(s, abort, s.seen.stable)
+    return _latched(s, s.stable) or _abort_and_then(s, abort, s.seen.stable)
 
 
 def _abort_and_then(s: Situation, abort: Step, stable: str) -> Decision:
@@ -161,8 +166,13 @@ def _rows_graying_to_gray(s: Situation, gray: Gray, wanted: Gray) -> Decision:
         if wanted.rule is not None and wanted.rule.weight == PROMOTED_WEIGHT:
             return Decision(steps=(_promote(s, gray),))
         return Decision(steps=(Step(StepKind.RULE, gray.version, rule=wanted.rule),))
-    if s.stable in (gray.version, s.seen.stable) or s.seen.stable is None:
+    if s.stable in (gray.version, s.seen.stable):
         return _latched(s, wanted.version) or _deny_gray_start(s, wanted)
+    if s.seen.stable is None:
+        return _deny_stable_untold(s, gray)
+    latched = _latched(s, wanted.version) or _latched(s, s.stable)
+    if latched:
+        return latched
     warning = s.warning(
         "second_step_needed",
         f"the gray release of {gray.version} is aborted now; version {s.stable} and the gray release of "
@@ -232,8 +242,12 @@ def _older_versions(s: Situation, stable: str) -> list[str]:
 
 def _last_change_was_rollback(s: Situation, stable: str) -> bool:
     """By our own history, or seen outside for as long as the wish still names what was taken back there."""
-    named = {s.wish.stable, s.wish.gray.version if s.wish.gray else None} if s.wish else set()
-    if any(entry.by == OUTSIDE and entry.version in named for entry in s.rejected):
+    taken_back = None
+    if s.wish is not None and s.wish.gray is None:
+        taken_back = s.wish.stable
+    elif s.wish is not None and s.wish.gray is not None and s.wish.stable == stable:
+        taken_back = s.wish.gray.version
+    if any(entry.by == OUTSIDE and entry.version == taken_back for entry in s.rejected):
         return True
     last = s.recorded.history[-1] if s.recorded and s.recorded.history else None
     return last is not None and last.version == stable and last.verb in ROLLBACK_VERBS
@@ -262,8 +276,11 @@ def _deny_gray_start(s: Situation, wanted: Gray) -> Decision:
 
 def _promote(s: Situation, gray: Gray) -> Step:
     closer = s.observed.closer
-    remaining = closer.remaining_batches if closer and closer.remaining_batches is not None else 1
-    return Step(StepKind.PROMOTE, gray.version, max_requests=remaining + 1)
+    remaining = closer.remaining_batches if closer else None
+    if remaining is None:
+        release = newest_gray_record(closer)
+        remaining = release.remaining_batches if release else None
+    return Step(StepKind.PROMOTE, gray.version, max_requests=(1 if remaining is None else remaining) + 1)
 
 
 def fold_warning(address: Address, version: str) -> Finding:
@@ -278,9 +295,12 @@ def find_ended_outside(
     """A version taken back behind our back: the recorded gray release is gone, or the version was rolled back.
 
     A rollback shows as the recorded version missing from the records, which a rollback drops, while an older one
-    serves; without records it is not judged.
+    serves; without records it is not judged. Nor is anything while the component is busy or broken: a gray release
+    that is being promoted, or whose cluster can't be reached, has not been ended.
     """
-    if recorded is None or recorded.wish.picture is None or seen.gray is not None:
+    if recorded is None or recorded.wish.picture is None:
+        return None
+    if observed.status_class not in (StatusClass.READY, StatusClass.STOPPED):
         return None
     wish, known = recorded.wish.picture, {entry.version for entry in recorded.rejected}
     if wish.gray is not None:

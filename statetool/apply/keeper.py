@@ -1,0 +1,117 @@
+"""The state of a run: what each ending records, and when it is written.
+
+Owns the one writing hand on the state while a run lasts: others read `state` and change nothing. A wish is
+recorded only once the actions it stands for are done (semantics: two memories). It must not decide what ended
+how, nor emit events.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from statetool.apply.ending import Ending
+from statetool.apply.run import Run
+from statetool.core.model import Address, Recorded, Rejection, VersionEntry
+from statetool.core.picture import seen_of
+from statetool.core.plan import Action, Plan, WishUpdate
+from statetool.core.state import (
+    StateFile,
+    apply_wish_update,
+    record_component,
+    record_rejection,
+    record_seen,
+    record_version_change,
+)
+
+if TYPE_CHECKING:
+    from statetool.backends import Backend, Lease
+
+
+class StateKeeper:
+    """Holds the state from the start of a run to its end.
+
+    `stored` is what the backend holds (None: nothing yet), `state` what the run starts from: the same, or the new
+    state that a first apply creates.
+    """
+
+    def __init__(self, backend: Backend, lease: Lease, *, stored: StateFile | None, state: StateFile, run: Run) -> None:
+        self._backend = backend
+        self._lease = lease
+        self._stored = stored
+        self._written = state
+        self._run = run
+        self._pending: list[tuple[Address, WishUpdate, set[str]]] = []
+        self._pending_by_action: dict[str, list[int]] = {}
+        self.state = state
+
+    def recorded(self, address: Address) -> Recorded | None:
+        return self.state.components.get(address)
+
+    def record_plan(self, plan: Plan) -> None:
+        """Everything of a plan that needs no action: records, wishes that hold already, versions ended outside."""
+        at = self._run.now()
+        for change in plan.changes:
+            self.state = record_component(
+                self.state, change, run_id=self._run.run_id, at=at, applied_from=self._run.applied_from
+            )
+            for update in change.updates:
+                if update.after:
+                    self._remember(change.address, update)
+                else:
+                    self._apply_update(change.address, update, at)
+        for entry in plan.rejections:
+            # A denied component keeps its old record, or none: then there is nothing to hang the rejection on.
+            if entry.address in self.state.components:
+                self.state = record_rejection(self.state, entry.address, entry.rejection)
+
+    def record_ending(self, action: Action, ending: Ending) -> None:
+        """What one action leaves behind: wishes it completed, what was seen last, a version reached or taken back."""
+        if self.recorded(action.address) is None:
+            return
+        at = self._run.now()
+        if ending.version_change is not None:
+            self._record_version(action, ending, at)
+        if ending.is_good:
+            for index in self._pending_by_action.get(action.id, ()):
+                address, update, missing = self._pending[index]
+                missing.discard(action.id)
+                if not missing:
+                    self._apply_update(address, update, at)
+        if ending.seen is not None:
+            seen = seen_of(ending.seen, self.recorded(action.address), at)
+            self.state = record_seen(self.state, action.address, seen)
+
+    def save(self) -> int | None:
+        """Write the state where it differs from what was written last; the new serial, None where it does not.
+
+        Raises StateError and its kinds.
+        """
+        if self.state is self._written:
+            return None
+        stored = self._backend.write(self._stored, self.state, self._lease)
+        is_news = self._stored is None or stored.serial != self._stored.serial
+        self._stored = self._written = self.state = stored
+        return stored.serial if is_news else None
+
+    def _remember(self, address: Address, update: WishUpdate) -> None:
+        for action_id in update.after:
+            self._pending_by_action.setdefault(action_id, []).append(len(self._pending))
+        self._pending.append((address, update, set(update.after)))
+
+    def _apply_update(self, address: Address, update: WishUpdate, at: str) -> None:
+        after = apply_wish_update(
+            self.state, address, update, at=at, run_id=self._run.run_id, applied_from=self._run.applied_from
+        )
+        was, is_ = self.state.components[address], after.components[address]
+        # A plan that is applied again wishes what is recorded: only the time would be new, and the serial grow.
+        if (was.wish, was.drifted) != (is_.wish, is_.drifted):
+            self.state = after
+
+    def _record_version(self, action: Action, ending: Ending, at: str) -> None:
+        change = ending.version_change
+        assert change is not None
+        self.state = record_version_change(self.state, action.address, VersionEntry(change.reached, at, change.verb))
+        if change.left is not None:
+            reason = "aborted by statetool" if change.verb == "abort" else "rolled back by statetool"
+            rejection = Rejection(change.left, at, self._run.user, reason, change.job_id)
+            self.state = record_rejection(self.state, action.address, rejection)

@@ -1,0 +1,116 @@
+"""What a run is given from outside: limits, clock, randomness, the platform, and who listens to its events.
+
+Owns these types and the one place where events are built. It must not read a clock or draw a random number
+itself, so that a whole run works on a virtual clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from statetool.core.events import Event, EventType
+from statetool.core.model import Address, AppliedFrom, Closer, Job, Json, Observed, Recorded
+from statetool.core.plan import Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once, how long, how often.
+
+    `parallelism` counts actions that are being prepared or sent, `jobs_in_flight` all that have begun and not
+    ended: waiting for a job holds no slot of the first. `max_failures` failed actions end the starting of new
+    ones.
+    """
+
+    parallelism: int = 10
+    jobs_in_flight: int = 50
+    max_failures: int = 5
+    job_timeout_s: float = 1200
+    poll_interval_s: float = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Identity and surroundings of one run.
+
+    `now` gives UTC RFC 3339, `monotonic` and `sleep` speak seconds of one clock, `jitter` gives 0 <= x < 1.
+    `user` is who is written down beside a version that this run rolled back or aborted.
+    """
+
+    run_id: str
+    now: Callable[[], str]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    jitter: Callable[[], float]
+    user: str
+    applied_from: AppliedFrom = AppliedFrom()
+
+
+class Platform(Protocol):
+    """What apply asks of the platform: the part of `servicestage.client.ServiceStage` it uses.
+
+    All raise PlatformError. `send_action` returns the job's id, or None where the platform names no job; cancelled
+    before its request is out it sends nothing, and afterwards it still returns the answer.
+    """
+
+    async def fetch_component(self, observed: Observed) -> Observed: ...
+
+    async def fetch_closer(self, application_id: str, component_id: str) -> Closer: ...
+
+    async def fetch_job(self, job_id: str) -> Job: ...
+
+    async def send_action(
+        self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
+    ) -> str | None: ...
+
+
+class Emitter:
+    """Builds the events of one run, numbers them, and hands them on in that order."""
+
+    def __init__(self, run: Run, listen: Callable[[Event], None]) -> None:
+        self._run = run
+        self._listen = listen
+        self._seq = 0
+
+    def emit(
+        self,
+        type_: EventType,
+        action_id: str | None = None,
+        *,
+        elapsed_s: float | None = None,
+        data: Mapping[str, Json] | None = None,
+    ) -> None:
+        """One fact. `elapsed_s` counts from the start of its action."""
+        self._seq += 1
+        elapsed = None if elapsed_s is None else round(elapsed_s, 3)
+        self._listen(Event(self._run.run_id, self._seq, self._run.now(), type_, action_id, elapsed, dict(data or {})))
+
+
+class SharedRun:
+    """What the operations of one run share.
+
+    `recorded` gives the record of a component as it is by now. `halted` says why nothing new may be sent, None
+    while it may. After `is_interrupted` a cancelled operation ends with what it knows instead of raising.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        limits: Limits,
+        run: Run,
+        emitter: Emitter,
+        recorded: Callable[[Address], Recorded | None],
+    ) -> None:
+        self.platform = platform
+        self.limits = limits
+        self.run = run
+        self.emitter = emitter
+        self.recorded = recorded
+        self.halted: str | None = None
+        self.is_interrupted = False
+        self.slots = asyncio.Semaphore(limits.parallelism)
+        self.own_jobs: dict[Address, set[str]] = {}
+        self.ended_jobs: set[str] = set()

@@ -1,0 +1,95 @@
+"""Answers about one action and one look at its component: is the goal there, has the world moved.
+
+Pure, like the core: values in, values out. It must not fetch, wait, or send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from statetool.core.canonical import canonical_text
+from statetool.core.model import Json, Observed, StatusClass
+from statetool.core.plan import Action, SendIf, Verb
+
+RESTART_PATH = "restart"
+STATUS_PATH = "status"
+JOB_PATH = "last_job_id"
+
+ROLLBACK_VERBS = frozenset({Verb.ROLLBACK, Verb.ROLLBACK_CURRENT})
+VERSION_VERBS = ROLLBACK_VERBS | {Verb.CONTINUE_DEPLOY}
+_READY_VERBS = VERSION_VERBS | {Verb.START, Verb.RESTART}
+_SETTLED_STATUS = {Verb.STOP: StatusClass.STOPPED, Verb.MODIFY_GRAY_RULE: StatusClass.GRAYING}
+
+
+def unmet_goal(action: Action, values: Mapping[str, Json]) -> dict[str, tuple[Json, Json]]:
+    """The paths of the goal that do not hold, each with (observed, wanted). Empty where the goal is there.
+
+    A goal is only there in the status its verb ends in: while a component is still graying, its stable version
+    already reads what an abort wants.
+    """
+    wanted: dict[str, Json] = {STATUS_PATH: str(_SETTLED_STATUS.get(action.verb, StatusClass.READY)), **action.goal}
+    return {path: (values.get(path), value) for path, value in wanted.items() if values.get(path) != value}
+
+
+def unmet_after_sending(action: Action, values: Mapping[str, Json]) -> dict[str, tuple[Json, Json]]:
+    """The same once the action was sent: a restart's token is ours to record, the platform can't show it."""
+    unmet = unmet_goal(action, values)
+    unmet.pop(RESTART_PATH, None)
+    return unmet
+
+
+def moved_paths(action: Action, values: Mapping[str, Json], own_jobs: Collection[str]) -> dict[str, Json]:
+    """What no longer is as the plan saw it: `{path: {"expected", "observed"}}`.
+
+    A last job that this run itself gave the component is no movement.
+    """
+    moved: dict[str, Json] = {}
+    for path, expected in action.precondition.items():
+        observed = values.get(path)
+        if observed == expected or (path == JOB_PATH and observed in own_jobs):
+            continue
+        moved[path] = {"expected": expected, "observed": observed}
+    return moved
+
+
+def is_needless(action: Action, observed: Observed) -> bool:
+    """Whether a conditional action has nothing to put back."""
+    wanted = action.goal.get("replicas")
+    if action.send_if is SendIf.ALWAYS or not isinstance(wanted, int):
+        return False
+    if action.send_if is SendIf.FEWER:
+        return observed.replicas >= wanted
+    return observed.replicas == wanted
+
+
+def needs_readiness(action: Action, before: Observed) -> bool:
+    """Whether done means ready: all instances available. Scaling down, stopping and rules need the value only."""
+    if action.verb is Verb.SCALE:
+        wanted = action.goal.get("replicas")
+        return isinstance(wanted, int) and wanted > before.replicas
+    return action.verb in _READY_VERBS
+
+
+def unreached_code(action: Action, unmet: Mapping[str, tuple[Json, Json]], seen: Observed) -> str:
+    """`diverged` where the wanted value itself is not seen, `not_ready` where only the readiness is missing."""
+    values = set(unmet) - {STATUS_PATH}
+    other_end = seen.status_class in (StatusClass.GRAYING, StatusClass.STOPPED)
+    return "diverged" if values or other_end or action.verb in _SETTLED_STATUS else "not_ready"
+
+
+def describe_unreached(action: Action, unmet: Mapping[str, tuple[Json, Json]], seen: Observed, waited_s: float) -> str:
+    """The sentence to `unreached_code`, with the numbers. `waited_s` counts from the job's end."""
+    values = {path: pair for path, pair in unmet.items() if path != STATUS_PATH}
+    if values:
+        parts = (f"{path} is {_shown(is_)}, wanted {_shown(wanted)}" for path, (is_, wanted) in values.items())
+        return f"job succeeded, but {'; '.join(parts)}"
+    if unreached_code(action, unmet, seen) == "diverged":
+        return f"job succeeded, but the component is {seen.status} after {waited_s:.0f} s"
+    status = "" if seen.status.upper() == "RUNNING" else f" ({seen.status})"
+    return f"job succeeded, {seen.available_replicas} of {seen.replicas} ready after {waited_s:.0f} s{status}"
+
+
+def _shown(value: Json) -> str:
+    if value is None:
+        return "not shown"
+    return value if isinstance(value, str) else canonical_text(value)

@@ -1,0 +1,101 @@
+"""What was changed outside, as text: the report of the `drift` command.
+
+Owns its sections and its closing line. What drifted, and what may be put back, is told by plans of mode drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from statetool.core.model import Address
+from statetool.core.plan import Cause, FieldChange, Finding, Plan
+from statetool.render import words
+from statetool.render.layout import Cell, Page, cell
+
+_MISSING = "component_not_found"
+_UNRECORDED = "not_recorded"
+
+
+def render_drift(
+    plan: Plan,
+    *,
+    correction: Plan | None = None,
+    width: int | None = None,
+    color: bool = False,
+    timezone: ZoneInfo | None = None,
+) -> str:
+    """Every value changed outside, with times; missing and unrecorded components; the closing line counts.
+
+    `plan` is one of mode drift. `correction` is the plan that `drift --correct` would carry out, from the same
+    observation: with it, each value says whether it would be put back. `timezone` None shows instants in UTC.
+    """
+    page = Page(width=width, color=color)
+    puts_back = {(c.address, f.path) for p in (plan, correction or plan) for c in p.changes for f in c.fields}
+    rows = _outside_rows(plan, puts_back, correction, words.InstantWriter(timezone, plan.created_at))
+    missing = [f for f in plan.findings if f.code == _MISSING]
+    unrecorded = [f for f in plan.findings if f.code == _UNRECORDED]
+    others = [f for f in plan.findings if f.code not in (_MISSING, _UNRECORDED)]
+    held_back = {(h.address, h.path): h for p in (plan, correction or plan) for h in p.held_back}
+    _add_section(page, "Changed outside", rows, keep=3)
+    held_rows = [
+        [cell(str(h.address)), cell(h.path), cell(words.with_hint(h.message, h.hint))] for h in held_back.values()
+    ]
+    _add_section(page, "Can't be put back now", held_rows, keep=2)
+    _add_section(page, "Missing on the platform", _finding_rows(missing), keep=1)
+    _add_section(page, "Not recorded yet", _finding_rows(unrecorded), keep=1)
+    _add_section(page, "Also found", _finding_rows(others), keep=1)
+    page.blank()
+    page.line(cell(_closing_line(len(rows), len(puts_back), len(missing), len(unrecorded)), "bold"))
+    return page.text()
+
+
+def _outside_rows(
+    plan: Plan, puts_back: set[tuple[Address, str]], correction: Plan | None, clock: words.InstantWriter
+) -> list[list[Cell]]:
+    """Address, path, from -> to, since when, and what becomes of it."""
+    rows: list[list[Cell]] = []
+    for left in plan.left_alone:
+        way = ""
+        if (left.address, left.path) in puts_back:
+            way = "put back by `statetool drift --correct`"
+        elif correction is not None or left.cause is Cause.BOTH:
+            way = words.way_back(plan, left)
+        rows.append(
+            [
+                cell(str(left.address)),
+                cell(left.path),
+                cell(words.outside_text(left)),
+                cell(words.seen_text(left, clock)),
+                cell(way),
+            ]
+        )
+    for change in plan.changes:
+        rows += [_corrected_row(str(change.address), f) for f in change.fields if f.cause is Cause.DRIFT]
+    return rows
+
+
+def _corrected_row(address: str, change: FieldChange) -> list[Cell]:
+    """A field that the plan itself puts back: its wish is where the plan leads to."""
+    wish, observed = (words.value_text(change.path, side) for side in (change.after, change.before))
+    way = "put back by `statetool drift --correct`"
+    return [cell(address), cell(change.path), cell(f"{wish} -> {observed}"), cell(""), cell(way)]
+
+
+def _finding_rows(findings: Sequence[Finding]) -> list[list[Cell]]:
+    return [[cell(str(f.address or words.PROJECT)), cell(words.finding_text(f))] for f in findings]
+
+
+def _add_section(page: Page, title: str, rows: Sequence[Sequence[Cell]], *, keep: int) -> None:
+    if not rows:
+        return
+    page.blank()
+    page.line(cell(f"{title} ({len(rows)}):", "yellow"))
+    page.table(rows, keep=keep)
+
+
+def _closing_line(outside: int, puts_back: int, missing: int, unrecorded: int) -> str:
+    facts = [f"{words.plural(outside, 'value')} changed outside, {puts_back} to be put back"] if outside else []
+    facts += [f"{words.plural(missing, 'component')} missing"] if missing else []
+    facts += [f"{words.plural(unrecorded, 'component')} not recorded"] if unrecorded else []
+    return f"Drift: {'; '.join(facts)}." if facts else "No drift: what runs is what was last applied."

@@ -1,0 +1,392 @@
+"""The story, told top to bottom: load, read state, observe, plan, approve, apply. Read this file first.
+
+Owns the order in which the rooms are asked, and nothing else: what a manifest means is `manifest/`, what differs
+and what follows is `core/`, the platform is `servicestage/`, changing it is `apply/`, keeping the state is
+`backends/`. It never prints: callers hand in who approves and who listens.
+
+    load_desired ─> read_state ─> observe ─> build_plan ─> approve ─> apply_plan ─> observe again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from statetool import __version__, surroundings
+from statetool.apply.executor import apply_plan
+from statetool.apply.idle import wait_until_idle
+from statetool.apply.keeper import StateKeeper
+from statetool.apply.run import Emitter, Limits, Run
+from statetool.apply.signals import stop_on_signals
+from statetool.backends import Backend, Lease, OnWait, open_backend
+from statetool.backends.files import explain
+from statetool.config import Credentials, Settings
+from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
+from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
+from statetool.core.plan import Plan, PlanMode, Verb
+from statetool.core.project import Circumstances, Selection, build_plan, find_closer_looks
+from statetool.core.sequence import PlanRules
+from statetool.core.state import StateFile, new_state
+from statetool.errors import ExitCode, Interrupted, PlatformError, StatetoolError, Unauthorized
+from statetool.planfile import ensure_plan_fits
+
+if TYPE_CHECKING:
+    from statetool.sandbox import Sandbox
+    from statetool.servicestage.client import ServiceStage
+
+FORMAT_VERSION = "1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One project folder with its settings, and what it needs to reach the platform."""
+
+    settings: Settings
+    credentials: Credentials
+    allowed_hosts: frozenset[str] = frozenset()
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def backend(self) -> Backend:
+        return open_backend("local", self.settings.state_path)
+
+    @property
+    def limits(self) -> Limits:
+        s = self.settings
+        return Limits(s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks a plan to be about. `correct` is --correct-drift, or --correct in mode drift."""
+
+    mode: PlanMode = "normal"
+    correct: bool = False
+    selection: Selection = field(default_factory=Selection)
+    overrides: frozenset[str] = frozenset()
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is asked and told while an apply goes on."""
+
+    approve: Callable[[Plan], bool]
+    emit: Callable[[Event], None]
+    on_lock_wait: OnWait
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an apply ended. `remaining` is the plan made afterwards, None where none was made."""
+
+    plan: Plan
+    summary: RunSummary
+    exit_code: ExitCode
+    remaining: Plan | None = None
+
+
+# --- load ------------------------------------------------------------------------------------------------------------
+
+
+def load_desired(project: Project, *, allow_empty: bool = False) -> tuple[Desired, ...]:
+    """The manifests of a project as desired components. Raises InvalidInput with everything that is wrong."""
+    from statetool.manifest.loader import load_manifests
+
+    settings = project.settings
+    return load_manifests(settings.root, settings.manifests, allow_empty=allow_empty).components
+
+
+# --- plan ------------------------------------------------------------------------------------------------------------
+
+
+def make_plan(project: Project, request: Request) -> Plan:
+    """A plan of the whole way: manifests, state and platform. Takes no lock and writes nothing."""
+    desired = load_desired(project, allow_empty=request.allow_empty)
+    state = project.backend.read()
+    return asyncio.run(_plan_once(project, [request], desired, state))[0]
+
+
+def find_drift(project: Project, request: Request) -> tuple[Plan, Plan]:
+    """What was changed outside, and what `drift --correct` would do about it, from one look at the platform."""
+    desired = load_desired(project, allow_empty=request.allow_empty)
+    state = project.backend.read()
+    requests = [replace(request, correct=False), replace(request, correct=True)]
+    found, correction = asyncio.run(_plan_once(project, requests, desired, state))
+    return found, correction
+
+
+async def _plan_once(
+    project: Project, requests: Sequence[Request], desired: Sequence[Desired], state: StateFile | None
+) -> list[Plan]:
+    """A plan for each request, from one observation; they share the selection."""
+    async with connect(project) as platform:
+        observed = await observe(platform, desired, _recorded(state), requests[0].selection)
+        reads = platform.requests.reads
+        return [plan_observed(project, request, desired, state, observed, reads=reads) for request in requests]
+
+
+def plan_observed(
+    project: Project,
+    request: Request,
+    desired: Sequence[Desired],
+    state: StateFile | None,
+    observed: Sequence[Observed],
+    *,
+    reads: int,
+) -> Plan:
+    """A plan from what was loaded and observed. A plan made without state starts a lineage of its own."""
+    return build_plan(
+        desired,
+        _recorded(state),
+        observed,
+        rules=PlanRules(
+            now=surroundings.now(),
+            mode=request.mode,
+            correct=request.correct,
+            overrides=request.overrides,
+            abort_verb=Verb(project.settings.abort),
+        ),
+        selection=request.selection,
+        circumstances=Circumstances(
+            endpoint=project.settings.endpoint,
+            project_id=project.settings.project_id,
+            lineage=state.lineage if state else surroundings.new_id(),
+            serial=state.serial if state else 0,
+            tool_version=__version__,
+            reads=reads,
+        ),
+    )
+
+
+def _recorded(state: StateFile | None) -> Mapping[Address, Recorded]:
+    return state.components if state else {}
+
+
+# --- observe ---------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def connect(project: Project) -> AsyncIterator[ServiceStage]:
+    """The platform: over the network, or the sandbox in this process, which the client can't tell apart."""
+    from statetool.servicestage.client import ServiceStage
+
+    settings = project.settings
+    if settings.sandbox_path is not None:
+        async with _connect_in_process(settings, settings.sandbox_path) as platform:
+            yield platform
+        return
+    if project.credentials.token is None:
+        raise Unauthorized(
+            "there are no credentials for the platform", hint="put a project token into the environment: HW_AUTH_TOKEN"
+        )
+    async with ServiceStage(
+        settings.endpoint,
+        settings.project_id,
+        token=project.credentials.token,
+        allowed_hosts=project.allowed_hosts,
+    ) as platform:
+        yield platform
+
+
+@asynccontextmanager
+async def _connect_in_process(settings: Settings, sandbox_path: Path) -> AsyncIterator[ServiceStage]:
+    import httpx
+
+    from statetool.sandbox import create_app
+    from statetool.servicestage.client import ServiceStage
+
+    sandbox = open_sandbox(sandbox_path)
+    try:
+        transport = httpx.ASGITransport(app=create_app(sandbox, token=None), raise_app_exceptions=False)
+        async with ServiceStage(settings.endpoint, settings.project_id, token=None, transport=transport) as platform:
+            yield platform
+    finally:
+        sandbox.close()
+
+
+async def observe(
+    platform: ServiceStage,
+    desired: Sequence[Desired],
+    recorded: Mapping[Address, Recorded],
+    selection: Selection,
+) -> tuple[Observed, ...]:
+    """Every component of the applications in question: list pages first, details only where a row can't tell."""
+    wanted = {entry.address for entry in desired} | set(recorded)
+    names = {address.application for address in wanted if selection.includes(address)}
+    applications = [a for a in await platform.fetch_applications() if a.name in names or a.id in names]
+    observed = await platform.fetch_components_of(applications)
+    unclear = find_closer_looks(desired, recorded, observed, selection)
+    closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
+    return tuple(closer.get(entry.component_id, entry) for entry in observed)
+
+
+# --- apply -----------------------------------------------------------------------------------------------------------
+
+
+def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
+    """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more.
+
+    The lock is held from before the state is read until after the last write, also while a person thinks.
+    """
+    desired = load_desired(project, allow_empty=request.allow_empty)
+    run = _new_run(project)
+    backend = project.backend
+    info = surroundings.lock_info("apply", run.run_id, __version__, project.environ)
+    with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
+        events, emitter = _record_events(run, listener.emit)
+        state = backend.read()
+        plan = asyncio.run(_plan_when_idle(project, request, desired, state, run, emitter))
+        if not plan.can_apply:
+            return _finish(plan, events, emitter)
+        if not listener.approve(plan):
+            return Outcome(plan, fold(events), ExitCode.DECLINED)
+        return asyncio.run(_execute(project, request, plan, desired, state, backend, lease, run, events, emitter))
+
+
+def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
+    """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
+    run = _new_run(project)
+    backend = project.backend
+    info = surroundings.lock_info("apply", run.run_id, __version__, project.environ)
+    with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
+        state = backend.read()
+        settings = project.settings
+        ensure_plan_fits(
+            plan,
+            endpoint=settings.endpoint,
+            project_id=settings.project_id,
+            state=state,
+            now=surroundings.now(),
+            max_age_s=settings.max_plan_age_s,
+        )
+        events, emitter = _record_events(run, listener.emit)
+        if not plan.can_apply:
+            return _finish(plan, events, emitter)
+        return asyncio.run(_execute(project, None, plan, (), state, backend, lease, run, events, emitter))
+
+
+async def _plan_when_idle(
+    project: Project,
+    request: Request,
+    desired: Sequence[Desired],
+    state: StateFile | None,
+    run: Run,
+    emitter: Emitter,
+) -> Plan:
+    """Plan once no component in question is busy, or the wait for it has been long enough."""
+    async with connect(project) as platform:
+        recorded = _recorded(state)
+        observed = await observe(platform, desired, recorded, request.selection)
+        named = {entry.address.component for entry in desired if request.selection.includes(entry.address)}
+        busy = [o for o in observed if o.status_class is StatusClass.BUSY and o.address.component in named]
+        if busy and request.mode == "normal":
+            stop = asyncio.Event()
+            with stop_on_signals(stop, emitter):
+                await wait_until_idle(platform, busy, limits=project.limits, run=run, emitter=emitter, stop=stop)
+            if stop.is_set():
+                raise Interrupted("interrupted while waiting for busy components: nothing was sent")
+            observed = await observe(platform, desired, recorded, request.selection)
+        return plan_observed(project, request, desired, state, observed, reads=platform.requests.reads)
+
+
+async def _execute(
+    project: Project,
+    request: Request | None,
+    plan: Plan,
+    desired: Sequence[Desired],
+    state: StateFile | None,
+    backend: Backend,
+    lease: Lease,
+    run: Run,
+    events: list[Event],
+    emitter: Emitter,
+) -> Outcome:
+    """Execute a plan that was approved, then look again: the closing line says what a new plan would hold."""
+    started_from = state or new_state(plan.lineage, __version__)
+    keeper = StateKeeper(backend, lease, stored=state, state=started_from, run=run)
+    stop = asyncio.Event()
+    async with connect(project) as platform:
+        with stop_on_signals(stop, emitter):
+            await apply_plan(
+                plan, platform=platform, keeper=keeper, limits=project.limits, run=run, emitter=emitter, stop=stop
+            )
+        remaining = None
+        if request is not None and not stop.is_set():
+            # What was done is done and recorded, also where this last look fails.
+            with suppress(PlatformError):
+                after = replace(request, overrides=frozenset())
+                state = keeper.state
+                observed = await observe(platform, desired, state.components, request.selection)
+                remaining = plan_observed(project, after, desired, state, observed, reads=platform.requests.reads)
+    return _finish(plan, events, emitter, remaining)
+
+
+def _finish(plan: Plan, events: list[Event], emitter: Emitter, remaining: Plan | None = None) -> Outcome:
+    summary = fold(events)
+    exit_code = apply_exit_code(plan, summary)
+    emitter.emit(
+        EventType.CHANGE_SUMMARY,
+        data={
+            "done": len(summary.done),
+            "satisfied": len(summary.satisfied),
+            "failed": len(summary.failed),
+            "not_run": len(summary.skipped),
+            "still_running": len(summary.still_running),
+            "blocked": len(plan.blocked),
+            "held_back": len(plan.held_back),
+            "stale": len(summary.stale),
+            "exit_code": int(exit_code),
+        },
+    )
+    return Outcome(plan, summary, exit_code, remaining)
+
+
+def _new_run(project: Project) -> Run:
+    return Run(
+        run_id=surroundings.new_id(),
+        now=surroundings.now,
+        monotonic=time.monotonic,
+        sleep=asyncio.sleep,
+        jitter=random.random,
+        user=surroundings.user_at_host(),
+        applied_from=surroundings.applied_from(project.settings.root, project.environ),
+    )
+
+
+def _record_events(run: Run, emit: Callable[[Event], None]) -> tuple[list[Event], Emitter]:
+    """An emitter whose events are kept for the outcome as well as told. The first event names the formats."""
+    events: list[Event] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        emit(event)
+
+    emitter = Emitter(run, listen)
+    emitter.emit(EventType.VERSION, data={"format_version": FORMAT_VERSION, "tool_version": __version__})
+    return events, emitter
+
+
+# --- sandbox ---------------------------------------------------------------------------------------------------------
+
+
+def open_sandbox(path: Path) -> Sandbox:
+    """The sandbox world in a file, made where there is none. Raises StatetoolError for a file that is no world."""
+    from statetool.sandbox import Sandbox, SandboxError
+
+    # The sandbox knows nothing of this tool: its errors become ours here.
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Sandbox.open(path)
+    except (SandboxError, OSError) as error:
+        raise StatetoolError(f"the sandbox {path} can't be opened: {_explain(error)}", code="sandbox") from None
+
+
+def _explain(error: Exception) -> str:
+    return explain(error) if isinstance(error, OSError) else str(error)

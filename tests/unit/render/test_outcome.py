@@ -1,0 +1,103 @@
+"""The closing report of an apply."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from render_golden import check_golden
+from render_plans import make_plan, readme_plan, rich_plan
+from render_records import eventful_run
+
+from statetool.core.events import RunSummary, fold
+from statetool.core.plan import Plan
+from statetool.render.outcome import render_outcome
+
+WIDE = "shop/推荐服务@生产"
+
+
+def whole(plan: Plan) -> RunSummary:
+    return RunSummary(done=tuple(action.id for action in plan.actions))
+
+
+def test_look_of_a_run_with_everything() -> None:
+    """Every way an action can end, and a plan that still differs."""
+    plan = rich_plan()
+    summary = RunSummary(
+        done=("shop/cart#1",),
+        satisfied=("shop/checkout#1",),
+        failed={"shop/cart#2": "quota exceeded: 6 of 5 instances in this project"},
+        stale=(f"{WIDE}#1",),
+        moved={f"{WIDE}#1": {"status": {"expected": "stopped", "observed": "ready"}}},
+        still_running=("shop/search#1",),
+        skipped={f"{WIDE}#2": f"{WIDE}#1", "shop/search#2": "interrupted"},
+    )
+    remaining = make_plan(
+        changes=plan.changes[:2],
+        actions=plan.actions[:3],
+        held_back=plan.held_back,
+        findings=plan.findings,
+        blocked=plan.blocked,
+    )
+    check_golden("outcome_partly.txt", render_outcome(plan, summary, remaining=remaining, width=80))
+
+
+def test_complete() -> None:
+    """A run that did everything ends with the empty plan, and names no command."""
+    plan = replace(readme_plan(), findings=(), blocked=())
+    text = render_outcome(plan, whole(plan), remaining=make_plan())
+    assert text.startswith("Apply complete: 3 done.\n")
+    assert text.endswith("\nA new plan is empty.")
+
+
+def test_everything_satisfied() -> None:
+    """A saved plan applied twice: nothing was sent, and nothing is wrong."""
+    plan = replace(readme_plan(), findings=(), blocked=())
+    text = render_outcome(plan, RunSummary(satisfied=whole(plan).done), remaining=make_plan())
+    assert text.startswith("Apply complete: 3 so already.\n")
+
+
+def test_only_blocked_remains() -> None:
+    """What stands above is not repeated as a difference."""
+    plan = readme_plan()
+    remaining = make_plan(findings=plan.findings, blocked=plan.blocked)
+    text = render_outcome(plan, whole(plan), remaining=remaining)
+    assert "A new plan has only what is held back or blocked above." in text
+    assert text.endswith("Settle what is blocked, then continue with: statetool apply")
+    assert text.count("was rolled back") == 1
+
+
+def test_interrupted() -> None:
+    """Without a new plan the report says so, and how to go on."""
+    text = render_outcome(readme_plan(), RunSummary(interrupted=True), remaining=None)
+    assert text.startswith("Apply interrupted: 1 blocked.\n")
+    assert text.endswith("No new plan was made. To see what is left: statetool plan\nContinue with: statetool apply")
+
+
+def test_correction_continues_with_its_own_command() -> None:
+    """A run of `drift --correct` goes on with that command."""
+    plan = replace(readme_plan(), mode="drift", findings=(), blocked=())
+    assert render_outcome(plan, RunSummary(), remaining=None).endswith("statetool drift --correct")
+
+
+def test_many_done_are_listed_in_a_paragraph() -> None:
+    """Hundreds of good endings do not push the bad one off the screen."""
+    ids = tuple(f"shop/c{n}#1" for n in range(200))
+    text = render_outcome(make_plan(), RunSummary(done=ids), remaining=make_plan(), width=80)
+    assert all(action_id in text for action_id in ids)
+    assert len(text.splitlines()) < 50
+
+
+def test_folded_run_tells_what_moved() -> None:
+    """The outcome of a run's events names what a stale action met."""
+    text = render_outcome(make_plan(), fold(eventful_run()), remaining=None)
+    assert "gray.weight 30 %, expected 10 %" in text
+    assert "shop/cart#2" in text
+    assert "quota exceeded" in text
+
+
+def test_every_word_for_not_run_is_told_in_words() -> None:
+    """Reasons that are no action are sentences, an action is named."""
+    skipped = {"a/a#1": "state_not_saved", "a/b#1": "internal_error", "a/c#1": "max_failures", "a/d#1": "a/a#1"}
+    text = render_outcome(make_plan(), RunSummary(skipped=skipped), remaining=None)
+    for words in ("state could not be saved", "failed inside", "too many actions", "because of a/a#1"):
+        assert words in text

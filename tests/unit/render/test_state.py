@@ -1,0 +1,33 @@
+"""`state list` and `state show`."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from render_golden import check_golden
+from render_records import full_record, some_records
+
+from statetool.core.model import Address, Recorded, Wish
+from statetool.render.state import render_state_list, render_state_show
+
+
+def test_list() -> None:
+    """One address a line, in order, with what is managed or was only seen."""
+    check_golden("state_list.txt", render_state_list(some_records()))
+
+
+def test_empty_list() -> None:
+    """No component, no line."""
+    assert render_state_list([]) == ""
+
+
+def test_show() -> None:
+    """Everything that is recorded of one component."""
+    check_golden("state_show.txt", render_state_show(full_record(), timezone=ZoneInfo("Asia/Shanghai")))
+
+
+def test_show_of_bare_record() -> None:
+    """A record that manages nothing says so."""
+    text = render_state_show(Recorded(Address("shop", "cart"), "c\x1b1", "a1", None, Wish()))
+    assert "no field is managed" in text
+    assert "c\\x1b1" in text
