@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -230,108 +230,135 @@ async def observe(
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
-    """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more.
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """One apply from its lock to its last word: what all of its steps need."""
 
-    The lock is held from before the state is read until after the last write, also while a person thinks.
-    """
-    desired = load_desired(project, allow_empty=request.allow_empty)
+    project: Project
+    backend: Backend
+    lease: Lease
+    run: Run
+    emitter: Emitter
+    events: list[Event]
+    state: StateFile | None
+
+    def keeper(self, plan: Plan, observed: Sequence[Observed]) -> StateKeeper:
+        """The one writer of this session's state. A plan made without state brings the lineage of a new one."""
+        start = self.state or new_state(plan.lineage, __version__)
+        return StateKeeper(
+            self.backend, self.lease, stored=self.state, state=start, run=self.run, observed=tuple(observed)
+        )
+
+
+@contextmanager
+def _session(project: Project, listener: Listener, lock_timeout_s: float) -> Iterator[_Session]:
+    """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
     backend = project.backend
     info = surroundings.lock_info("apply", run.run_id, __version__, project.environ)
     with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
         events, emitter = _record_events(run, listener.emit)
-        state = backend.read()
-        plan = asyncio.run(_plan_when_idle(project, request, desired, state, run, emitter))
+        yield _Session(project, backend, lease, run, emitter, events, backend.read())
+
+
+def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
+    """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
+    desired = load_desired(project, allow_empty=request.allow_empty)
+    with _session(project, listener, lock_timeout_s) as session:
+        plan, observed = asyncio.run(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
-            return _finish(plan, events, emitter)
+            _remember(session, plan, observed)
+            return _finish(session, plan)
         if not listener.approve(plan):
-            return Outcome(plan, fold(events), ExitCode.DECLINED)
-        return asyncio.run(_execute(project, request, plan, desired, state, backend, lease, run, events, emitter))
+            return Outcome(plan, fold(session.events), ExitCode.DECLINED)
+
+        async def plan_again(platform: ServiceStage, state: StateFile) -> Plan:
+            after = replace(request, overrides=frozenset())
+            seen = await observe(platform, desired, state.components, request.selection)
+            return plan_observed(project, after, desired, state, seen, reads=platform.requests.reads)
+
+        return asyncio.run(_execute(session, plan, observed, plan_again))
 
 
 def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
-    run = _new_run(project)
-    backend = project.backend
-    info = surroundings.lock_info("apply", run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
-        state = backend.read()
-        settings = project.settings
+    settings = project.settings
+    with _session(project, listener, lock_timeout_s) as session:
         ensure_plan_fits(
             plan,
             endpoint=settings.endpoint,
             project_id=settings.project_id,
-            state=state,
+            state=session.state,
             now=surroundings.now(),
             max_age_s=settings.max_plan_age_s,
         )
-        events, emitter = _record_events(run, listener.emit)
         if not plan.can_apply:
-            return _finish(plan, events, emitter)
-        return asyncio.run(_execute(project, None, plan, (), state, backend, lease, run, events, emitter))
+            return _finish(session, plan)
+        return asyncio.run(_execute(session, plan, (), None))
 
 
 async def _plan_when_idle(
-    project: Project,
-    request: Request,
-    desired: Sequence[Desired],
-    state: StateFile | None,
-    run: Run,
-    emitter: Emitter,
-) -> Plan:
+    session: _Session, request: Request, desired: Sequence[Desired]
+) -> tuple[Plan, tuple[Observed, ...]]:
     """Plan once no component in question is busy, or the wait for it has been long enough."""
+    project, recorded = session.project, _recorded(session.state)
     async with connect(project) as platform:
-        recorded = _recorded(state)
         observed = await observe(platform, desired, recorded, request.selection)
         named = {entry.address.component for entry in desired if request.selection.includes(entry.address)}
         busy = [o for o in observed if o.status_class is StatusClass.BUSY and o.address.component in named]
         if busy and request.mode == "normal":
-            stop = asyncio.Event()
-            with stop_on_signals(stop, emitter):
-                await wait_until_idle(platform, busy, limits=project.limits, run=run, emitter=emitter, stop=stop)
-            if stop.is_set():
-                raise Interrupted("interrupted while waiting for busy components: nothing was sent")
+            await _wait_for(session, platform, busy)
             observed = await observe(platform, desired, recorded, request.selection)
-        return plan_observed(project, request, desired, state, observed, reads=platform.requests.reads)
+        reads = platform.requests.reads
+        return plan_observed(project, request, desired, session.state, observed, reads=reads), observed
+
+
+async def _wait_for(session: _Session, platform: ServiceStage, busy: Sequence[Observed]) -> None:
+    stop = asyncio.Event()
+    with stop_on_signals(stop, session.emitter):
+        await wait_until_idle(
+            platform, busy, limits=session.project.limits, run=session.run, emitter=session.emitter, stop=stop
+        )
+    if stop.is_set():
+        raise Interrupted("interrupted while waiting for busy components: nothing was sent")
 
 
 async def _execute(
-    project: Project,
-    request: Request | None,
+    session: _Session,
     plan: Plan,
-    desired: Sequence[Desired],
-    state: StateFile | None,
-    backend: Backend,
-    lease: Lease,
-    run: Run,
-    events: list[Event],
-    emitter: Emitter,
+    observed: Sequence[Observed],
+    plan_again: Callable[[ServiceStage, StateFile], Awaitable[Plan]] | None,
 ) -> Outcome:
     """Execute a plan that was approved, then look again: the closing line says what a new plan would hold."""
-    started_from = state or new_state(plan.lineage, __version__)
-    keeper = StateKeeper(backend, lease, stored=state, state=started_from, run=run)
-    stop = asyncio.Event()
-    async with connect(project) as platform:
+    keeper = session.keeper(plan, observed)
+    limits, emitter, stop = session.project.limits, session.emitter, asyncio.Event()
+    remaining = None
+    async with connect(session.project) as platform:
         with stop_on_signals(stop, emitter):
             await apply_plan(
-                plan, platform=platform, keeper=keeper, limits=project.limits, run=run, emitter=emitter, stop=stop
+                plan, platform=platform, keeper=keeper, limits=limits, run=session.run, emitter=emitter, stop=stop
             )
-        remaining = None
-        if request is not None and not stop.is_set():
+        if plan_again is not None and not stop.is_set():
             # What was done is done and recorded, also where this last look fails.
             with suppress(PlatformError):
-                after = replace(request, overrides=frozenset())
-                state = keeper.state
-                observed = await observe(platform, desired, state.components, request.selection)
-                remaining = plan_observed(project, after, desired, state, observed, reads=platform.requests.reads)
-    return _finish(plan, events, emitter, remaining)
+                remaining = await plan_again(platform, keeper.state)
+    return _finish(session, plan, remaining)
 
 
-def _finish(plan: Plan, events: list[Event], emitter: Emitter, remaining: Plan | None = None) -> Outcome:
-    summary = fold(events)
+def _remember(session: _Session, plan: Plan, observed: Sequence[Observed]) -> None:
+    """Nothing is to be done, but what was seen is worth knowing next time: since when a value is wrong, and which
+    version was ended outside. Without a state there is nothing it could belong to."""
+    if session.state is None:
+        return
+    keeper = session.keeper(plan, observed)
+    keeper.record_plan(plan)
+    keeper.save()
+
+
+def _finish(session: _Session, plan: Plan, remaining: Plan | None = None) -> Outcome:
+    summary = fold(session.events)
     exit_code = apply_exit_code(plan, summary)
-    emitter.emit(
+    session.emitter.emit(
         EventType.CHANGE_SUMMARY,
         data={
             "done": len(summary.done),

@@ -7,13 +7,16 @@ how, nor emit events.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from statetool.apply.ending import Ending
 from statetool.apply.run import Run
-from statetool.core.model import Address, Recorded, Rejection, VersionEntry
+from statetool.core.model import Address, Observed, Recorded, Rejection, StatusClass, VersionEntry
 from statetool.core.picture import seen_of
-from statetool.core.plan import Action, Plan, WishUpdate
+from statetool.core.plan import Action, Change, Plan, WishUpdate
 from statetool.core.state import (
     StateFile,
     apply_wish_update,
@@ -21,6 +24,7 @@ from statetool.core.state import (
     record_rejection,
     record_seen,
     record_version_change,
+    transform,
 )
 
 if TYPE_CHECKING:
@@ -31,15 +35,25 @@ class StateKeeper:
     """Holds the state from the start of a run to its end.
 
     `stored` is what the backend holds (None: nothing yet), `state` what the run starts from: the same, or the new
-    state that a first apply creates.
+    state that a first apply creates. `observed` is what the plan was made from.
     """
 
-    def __init__(self, backend: Backend, lease: Lease, *, stored: StateFile | None, state: StateFile, run: Run) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        lease: Lease,
+        *,
+        stored: StateFile | None,
+        state: StateFile,
+        run: Run,
+        observed: Sequence[Observed] = (),
+    ) -> None:
         self._backend = backend
         self._lease = lease
         self._stored = stored
         self._written = state
         self._run = run
+        self._observed = observed
         self._pending: list[tuple[Address, WishUpdate, set[str]]] = []
         self._pending_by_action: dict[str, list[int]] = {}
         self.state = state
@@ -48,21 +62,37 @@ class StateKeeper:
         return self.state.components.get(address)
 
     def record_plan(self, plan: Plan) -> None:
-        """Everything of a plan that needs no action: records, wishes that hold already, versions ended outside."""
+        """Everything of a plan that needs no action: records, wishes that hold already, versions ended outside, and
+        what was observed when it was made."""
         at = self._run.now()
         for change in plan.changes:
-            self.state = record_component(
-                self.state, change, run_id=self._run.run_id, at=at, applied_from=self._run.applied_from
-            )
             for update in change.updates:
                 if update.after:
                     self._remember(change.address, update)
-                else:
-                    self._apply_update(change.address, update, at)
-        for entry in plan.rejections:
-            # A denied component keeps its old record, or none: then there is nothing to hang the rejection on.
-            if entry.address in self.state.components:
-                self.state = record_rejection(self.state, entry.address, entry.rejection)
+        self.state = transform(
+            self.state,
+            chain(
+                ((_touched(change), partial(self._record_change, change, at)) for change in plan.changes),
+                (((r.address,), partial(_record_rejection, r.address, r.rejection)) for r in plan.rejections),
+            ),
+        )
+        by_id = {recorded.component_id: address for address, recorded in self.state.components.items()}
+        self.state = transform(
+            self.state,
+            (
+                ((by_id[observed.component_id],), partial(_record_seen, by_id[observed.component_id], observed, at))
+                for observed in self._observed
+                if observed.component_id in by_id and _is_worth_recording(observed)
+            ),
+        )
+
+    def _record_change(self, change: Change, at: str, state: StateFile) -> StateFile:
+        source: dict[str, Any] = {"run_id": self._run.run_id, "applied_from": self._run.applied_from}
+        state = record_component(state, change, at=at, **source)
+        for update in change.updates:
+            if not update.after:
+                state = apply_wish_update(state, change.address, update, at=at, **source)
+        return state
 
     def record_ending(self, action: Action, ending: Ending) -> None:
         """What one action leaves behind: wishes it completed, what was seen last, a version reached or taken back."""
@@ -99,13 +129,9 @@ class StateKeeper:
         self._pending.append((address, update, set(update.after)))
 
     def _apply_update(self, address: Address, update: WishUpdate, at: str) -> None:
-        after = apply_wish_update(
+        self.state = apply_wish_update(
             self.state, address, update, at=at, run_id=self._run.run_id, applied_from=self._run.applied_from
         )
-        was, is_ = self.state.components[address], after.components[address]
-        # A plan that is applied again wishes what is recorded: only the time would be new, and the serial grow.
-        if (was.wish, was.drifted) != (is_.wish, is_.drifted):
-            self.state = after
 
     def _record_version(self, action: Action, ending: Ending, at: str) -> None:
         change = ending.version_change
@@ -115,3 +141,23 @@ class StateKeeper:
             reason = "aborted by statetool" if change.verb == "abort" else "rolled back by statetool"
             rejection = Rejection(change.left, at, self._run.user, reason, change.job_id)
             self.state = record_rejection(self.state, action.address, rejection)
+
+
+def _touched(change: Change) -> tuple[Address, ...]:
+    return (change.address,) if change.moved_from is None else (change.address, change.moved_from)
+
+
+def _record_rejection(address: Address, rejection: Rejection, state: StateFile) -> StateFile:
+    # A denied component keeps its old record, or none: then there is nothing to hang the rejection on.
+    return record_rejection(state, address, rejection) if address in state.components else state
+
+
+def _record_seen(address: Address, observed: Observed, at: str, state: StateFile) -> StateFile:
+    return record_seen(state, address, seen_of(observed, state.components[address], at))
+
+
+def _is_worth_recording(observed: Observed) -> bool:
+    """What a job is moving, or a gray release nobody looked into, would only blur what was seen before."""
+    if observed.status_class is StatusClass.GRAYING:
+        return observed.closer is not None
+    return observed.status_class is not StatusClass.BUSY

@@ -19,7 +19,7 @@ from statetool.core.events import EventType
 from statetool.core.model import Job, JobPhase, Json, Observed, StatusClass
 from statetool.core.picture import observed_values
 from statetool.core.plan import Action, Verb
-from statetool.errors import OutcomeUnknown, PlatformError, StateConflictOnPlatform
+from statetool.errors import PlatformError, StateConflictOnPlatform
 
 CONFLICT_RETRIES = 3
 """How often an action is sent again after the platform said that the component is busy."""
@@ -141,8 +141,6 @@ class Operation:
             sending.cancel()
             if self._shared.is_interrupted:
                 await self._wait_for_answer(sending)
-            raise
-        except OutcomeUnknown:
             raise
         except PlatformError:
             self._unanswered = False
