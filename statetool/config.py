@@ -1,7 +1,8 @@
 """Settings from flag > environment > statetool.yaml > default, and where each value came from.
 
-Owns the meaning of statetool.yaml and of the environment variables that set something, and the rule that says
-to which hosts credentials may go. Credentials are loaded apart from settings and stand in no file of a project.
+Owns the meaning of statetool.yaml and of the environment variables that set something, hosts that may get
+credentials among them (the rule itself is `servicestage/endpoint.py`, next to the sending). Credentials are
+loaded apart from settings and stand in no file of a project.
 It must not talk to the platform, nor read manifests.
 """
 
@@ -19,7 +20,7 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from statetool.core.model import Secret
-from statetool.errors import Diagnostic, EndpointRefused, InvalidInput, SourceMark, UsageError
+from statetool.errors import Diagnostic, InvalidInput, SourceMark, UsageError
 from statetool.manifest.files import ManifestFile, read_file
 from statetool.manifest.nodes import Mapping as MapNode
 from statetool.manifest.nodes import Node, Scalar, plain_value
@@ -126,22 +127,6 @@ def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
             message = f"must be host names with commas between, but holds {host[:100]!r}"
             raise InvalidInput([_bad_variable(ALLOW_VARIABLE, message, "write names only: no scheme, port or path")])
     return frozenset(hosts)
-
-
-def ensure_endpoint_allowed(endpoint: str, environ: Mapping[str, str]) -> None:
-    """Raise EndpointRefused where credentials would go to a host nobody vouched for.
-
-    The endpoint is part of the project, so a pull request can change it; the environment it cannot change.
-    """
-    if endpoint.startswith(_SANDBOX):
-        return
-    host = _host(endpoint)
-    if _is_loopback(host) or host.endswith("." + CLOUD_DOMAIN) or host in allowed_hosts(environ):
-        return
-    raise EndpointRefused(
-        f"credentials are not sent to {host or endpoint}: it is neither under {CLOUD_DOMAIN} nor this machine",
-        hint=f"if you trust that host, set {ALLOW_VARIABLE}={host} in the environment",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,3 +80,43 @@ def test_what_is_no_safe_address_is_refused(text: str) -> None:
         parse_endpoint(text, sends_credentials=False)
     assert "hunter2" not in caught.value.message
     assert caught.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://127.0.0.1:9000",
+        "https://[::1]",
+        "https://servicestage.cn-north-4.myhuaweicloud.com",
+        "https://SERVICESTAGE.CN-NORTH-4.MYHUAWEICLOUD.COM:443",
+        "https://gateway.example.com:8443",
+    ],
+)
+def test_credentials_go_to_the_cloud_to_loopback_and_to_named_hosts(endpoint: str) -> None:
+    """Hosts are compared without case; a named host is named without port."""
+    assert parse_endpoint(endpoint, sends_credentials=True, allowed_hosts={"gateway.example.com"})
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://example.com",
+        "https://myhuaweicloud.com",
+        "https://myhuaweicloud.com.example.com",
+        "https://evilmyhuaweicloud.com",
+        "https://sub.gateway.example.com",
+        "https://127.0.0.1.example.com",
+        "https://localhost.example.com",
+        "https://10.0.0.1",
+        "https://servicestage.myhuaweicloud.com@example.com",
+        "https://example.com#.myhuaweicloud.com",
+        "https://example.com/.myhuaweicloud.com",
+        "https://[::1",
+        "",
+    ],
+)
+def test_credentials_go_nowhere_else(endpoint: str) -> None:
+    """A pull request that edits the endpoint gets nothing."""
+    with pytest.raises(EndpointRefused) as caught:
+        parse_endpoint(endpoint, sends_credentials=True, allowed_hosts={"gateway.example.com"})
+    assert caught.value.hint
