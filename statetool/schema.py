@@ -1,25 +1,21 @@
 """Where the JSON Schemas are, and how one is loaded.
 
-Owns their names and places: in an installed package they are its data, in a clone they stand beside the
-package. It must not know what they say; what the tool makes of a schema is said where files are read.
+Owns their names. It must not know what they say; what the tool makes of a schema is said where files are read.
 """
 
 from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from statetool.errors import StatetoolError, UsageError
+from statetool.resources import resource_folder
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
-SCHEMA_NAMES = ("manifest", "config", "plan", "state", "event")
-
-_PACKAGE = Path(__file__).resolve().parent
-_FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
+SCHEMA_NAMES = ("manifest", "config", "plan", "state", "event", "diagnostics")
 
 
 def load_schema(name: str) -> dict[str, Any]:
@@ -31,14 +27,11 @@ def load_schema(name: str) -> dict[str, Any]:
         raise UsageError(
             f"there is no schema named {name!r}", code="unknown_schema", hint="known: " + ", ".join(SCHEMA_NAMES)
         )
-    for folder in _FOLDERS:
-        path = folder / f"{name}.schema.json"
-        if path.is_file():
-            schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return schema
-    raise StatetoolError(
-        f"this installation lacks {name}.schema.json", code="schema_missing", hint="install statetool again"
-    )
+    path = resource_folder("schemas") / f"{name}.schema.json"
+    if not path.is_file():
+        raise StatetoolError(f"this installation lacks {path.name}", code="schema_missing", hint="install it again")
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
 
 
 @cache

@@ -294,7 +294,20 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
         )
         if not plan.can_apply:
             return _finish(session, plan)
-        return asyncio.run(_execute(session, plan, (), None))
+        observed = asyncio.run(_observe_touched(project, plan))
+        return asyncio.run(_execute(session, plan, observed, None))
+
+
+async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]:
+    """The components a saved plan speaks of, as they are now: what is recorded without an action was seen too."""
+    touched = {change.component_id for change in plan.changes}
+    applications = {change.application_id for change in plan.changes}
+    async with connect(project) as platform:
+        found = [a for a in await platform.fetch_applications() if a.id in applications]
+        observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
+        graying = [o for o in observed if o.status_class is StatusClass.GRAYING]
+        closer = {o.component_id: o for o in await platform.fetch_closer_looks(graying)}
+        return tuple(closer.get(o.component_id, o) for o in observed)
 
 
 async def _plan_when_idle(

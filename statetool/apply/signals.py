@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from statetool.apply.run import Emitter
 from statetool.core.events import EventType
@@ -29,6 +29,9 @@ def stop_on_signals(stop: asyncio.Event, emitter: Emitter) -> Iterator[None]:
 
     def handle(number: signal.Signals) -> None:
         if stop.is_set():
+            # The view gets a word first: it may have to give the terminal its cursor back.
+            with suppress(Exception):
+                emitter.emit(EventType.STOPPING, data={"signal": number.name, "leaves": True})
             os._exit(ExitCode.INTERRUPTED)
         stop.set()
         emitter.emit(EventType.STOPPING, data={"signal": number.name})

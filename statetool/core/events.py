@@ -30,7 +30,7 @@ class EventType(StrEnum):
     ACTION_STILL_RUNNING = "action_still_running"  # job_id: accepted, the run ended before the job did
     ACTION_SKIPPED = "action_skipped"  # because: an action id, "interrupted" or "max_failures"
     STATE_SAVED = "state_saved"  # serial
-    STOPPING = "stopping"  # signal: start nothing new
+    STOPPING = "stopping"  # signal: start nothing new; with leaves: the process ends now
     CHANGE_SUMMARY = "change_summary"  # counts of RunSummary, exit_code
 
 
@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """How each action of a plan ended, by id, in plan order.
+    """How each action of a plan ended, by id, in the order in which they did.
 
     `skipped` maps an action to the action id or word that kept it from running, `moved` a stale action to
     `{path: {expected, observed}}`.
@@ -123,7 +123,8 @@ def plan_exit_code(plan: Plan, *, detailed: bool) -> ExitCode:
 
 def drift_exit_code(plan: Plan) -> ExitCode:
     """How `drift` ends, for a plan of mode drift: whether anything is not as it was last applied."""
-    found = any(finding.code in ("component_not_found", "not_recorded") for finding in plan.findings)
+    # A deny there is a component that is missing, or that can't be told: not as it was last applied, either way.
+    found = plan.denies or any(finding.code == "not_recorded" for finding in plan.findings)
     return ExitCode.CHANGES if found or plan.left_alone or plan.has_changes else ExitCode.DONE
 
 

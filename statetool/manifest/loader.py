@@ -88,7 +88,7 @@ def _empty(files: int, locations: Sequence[Path]) -> Diagnostic:
     return Diagnostic(
         "empty_manifests",
         f"nothing is desired: {what} in {where}",
-        "an empty project would forget every component; if that is meant, say --allow-empty",
+        "an empty project would forget every component; if that is meant, `statetool plan --allow-empty`",
     )
 
 

@@ -99,6 +99,8 @@ def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan 
     command = "statetool drift --correct" if plan.mode == "drift" else "statetool apply"
     if remaining is None:
         page.line(cell("No new plan was made. To see what is left: statetool plan"))
+        if _is_all_good(plan, summary):
+            return
     elif words.is_settled(remaining):
         page.line(cell("A new plan is empty.", "green"))
         return
@@ -109,6 +111,12 @@ def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan 
         page.line(cell(what, "yellow"))
         page.table([[cell(address), cell(difference)] for address, difference in rows], keep=1)
     page.line(cell(f"{_before_going_on(plan, summary, remaining)}: {command}", "bold"))
+
+
+def _is_all_good(plan: Plan, summary: RunSummary) -> bool:
+    """Whether nothing of this plan is open, so that there is nothing to go on with."""
+    ended_badly = summary.failed or summary.stale or summary.still_running or summary.skipped
+    return not (ended_badly or summary.interrupted or plan.held_back or plan.blocked or plan.denies)
 
 
 def _remaining_rows(remaining: Plan) -> list[tuple[str, str]]:

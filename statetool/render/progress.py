@@ -132,6 +132,9 @@ class LiveProgress:
     def __call__(self, event: Event) -> None:
         from rich.text import Text
 
+        if event.type is EventType.STOPPING and event.data.get("leaves"):
+            self._live.stop()
+            return
         action_id = event.action_id or ""
         if event.type is EventType.ACTION_START:
             self._start(event, action_id)

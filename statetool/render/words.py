@@ -133,7 +133,8 @@ def kind_text(change: Change) -> str | None:
     if change.kind is Kind.FORGET:
         return "leaves the state; the platform is not touched"
     if change.kind is Kind.MOVE:
-        return f"moves here from {change.moved_from}; the record is kept, nothing is sent"
+        sent = "" if change.action_ids else ", nothing is sent"
+        return f"moves here from {change.moved_from}; the record is kept{sent}"
     if change.kind is Kind.ADOPT and not change.fields:
         return "recorded for the first time; nothing differs"
     return None

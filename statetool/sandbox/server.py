@@ -39,7 +39,7 @@ def serve(
     sandbox = Sandbox.open(path, job_seconds=job_seconds)
     try:
         with _listening_socket(port) as listener:
-            line = f"sandbox: serving {path} on http://{_HOST}:{listener.getsockname()[1]}"
+            line = f"sandbox: serving {_printable(path)} on http://{_HOST}:{listener.getsockname()[1]}"
             config = uvicorn.Config(
                 create_app(sandbox, token=token),
                 lifespan="off",
@@ -86,3 +86,8 @@ def _stay_on_signals() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: None)
+
+
+def _printable(path: Path) -> str:
+    """A path may come from a file somebody else wrote, and this goes to a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(path))

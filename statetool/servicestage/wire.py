@@ -319,14 +319,17 @@ def _lower_keys(value: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _failure_message(tasks: list[Mapping[str, Json]]) -> str | None:
-    """Name and words of the task that failed: the last with a failed status, else the last unfinished one."""
-    statuses = [str(task.get("task_status") or "").upper() for task in tasks]
+    """Name and words of the task that failed: the last with a failed status, else the last unfinished one.
+
+    Lower-case tasks have `name` and `status`, upper-case ones TASK_NAME and TASK_STATUS [section 7].
+    """
+    statuses = [str(task.get("task_status") or task.get("status") or "").upper() for task in tasks]
     failed = [task for task, status in zip(tasks, statuses, strict=True) if status in _JOB_FAILURES]
     unfinished = [task for task, status in zip(tasks, statuses, strict=True) if status not in _TASK_SUCCESSES]
     if not failed and not unfinished:
         return None
     task = (failed or unfinished)[-1]
-    parts = [_plain(task.get("task_name")), _task_words(task.get("messages"))]
+    parts = [_plain(task.get("task_name") or task.get("name")), _task_words(task.get("messages"))]
     return shorten(": ".join(part for part in parts if part)) or None
 
 

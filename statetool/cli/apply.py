@@ -1,0 +1,69 @@
+"""`statetool apply`: do what the manifests, or a saved plan, say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from statetool.cli.commands import Command
+from statetool.cli.console import Console
+from statetool.cli.options import correct_drift_option, json_option, planning_options, run_options
+from statetool.cli.project import PlanningOptions, open_project
+from statetool.cli.running import ensure_can_approve, run
+from statetool.errors import UsageError
+from statetool.planfile import read_plan
+from statetool.workflow import apply_manifests, apply_saved_plan
+
+
+@click.command(cls=Command)
+@click.argument("planfile", required=False, type=click.Path(path_type=Path))
+@run_options
+@json_option("lines", "Events on stdout, one JSON object a line.")
+@planning_options
+@correct_drift_option
+@click.pass_obj
+def apply(
+    console: Console,
+    /,
+    planfile: Path | None,
+    auto_approve: bool,
+    parallelism: int | None,
+    lock_timeout: float | None,
+    correct_drift: bool,
+    **planning: Any,
+) -> int:
+    """Lock, plan, ask, and follow every job to its end. With PLANFILE: execute exactly that plan, without asking."""
+    if planfile is not None:
+        _ensure_no_planning(correct_drift=correct_drift, **planning)
+    ensure_can_approve(console, auto_approve=auto_approve or planfile is not None)
+    lock_timeout_s = lock_timeout or 0.0
+    project = open_project({"limits.parallelism": parallelism})
+    if planfile is not None:
+        saved = read_plan(planfile)
+        return run(
+            console,
+            project,
+            lambda listener: apply_saved_plan(project, saved, listener, lock_timeout_s=lock_timeout_s),
+            auto_approve=True,
+            saved=saved,
+        ).exit_code
+    request = PlanningOptions(**planning).request(correct=correct_drift)
+    return run(
+        console,
+        project,
+        lambda listener: apply_manifests(project, request, listener, lock_timeout_s=lock_timeout_s),
+        auto_approve=auto_approve,
+    ).exit_code
+
+
+def _ensure_no_planning(**planning: object) -> None:
+    """A saved plan is executed as it is. Raises UsageError for options that would ask for another."""
+    given = [name for name, value in planning.items() if value]
+    if given:
+        flags = ", ".join("--" + name.removesuffix("s").replace("_", "-") for name in given)
+        raise UsageError(
+            f"{flags} can't be used with a saved plan: it is applied exactly as it was made",
+            hint="give the option to `statetool plan --out FILE` instead",
+        )

@@ -1,0 +1,110 @@
+"""Options that several commands share, and the types of their values.
+
+Owns spelling and help of these options. Beside click it loads nothing at once: `statetool version` takes `--json`
+from here and must stay quick.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import click
+
+from statetool.cli.commands import Option
+from statetool.cli.console import Console, JsonMode
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h)?")
+_UNIT_S = {"s": 1, "m": 60, "h": 3600}
+LARGEST_TIMEOUT_S = 7 * 86400
+
+
+def read_duration(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """Seconds from a number, or a number with s, m or h (`30s`, as Terraform takes it)."""
+    if value is None:
+        return None
+    match = _DURATION.fullmatch(value)
+    seconds = float(match[1]) * _UNIT_S[match[2] or "s"] if match else -1.0
+    if not 0 <= seconds <= LARGEST_TIMEOUT_S:
+        message = f"{value!r} is not a time such as 30, 30s or 5m (a week at most)."
+        raise click.BadParameter(message, context, parameter)
+    return seconds
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
+    """An option of ours: with one dash too."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+def json_option(mode: JsonMode, text: str) -> Callable[[Decorated], Decorated]:
+    """`--json` sets the console's mode. Read before all other options, so that their errors are JSON too."""
+
+    def choose(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            cast("Console", context.obj).json_mode = mode
+
+    return option("--json", is_flag=True, is_eager=True, expose_value=False, callback=choose, help=text)
+
+
+def planning_options(command: Decorated) -> Decorated:
+    """What a plan is about: arrive as targets, excludes, overrides, allow_empty."""
+    from statetool.core.plan import OVERRIDABLE
+
+    codes = sorted(OVERRIDABLE)
+    for decorate in reversed(
+        (
+            option("--target", "targets", multiple=True, metavar="GLOB", help="Only these addresses; repeatable."),
+            option("--exclude", "excludes", multiple=True, metavar="GLOB", help="Not these addresses; repeatable."),
+            option(
+                "--override",
+                "overrides",
+                multiple=True,
+                metavar="CODE",
+                type=click.Choice(codes),
+                help=f"Let a deny through, this once; repeatable. One of {', '.join(codes)}.",
+            ),
+            option("--allow-empty", is_flag=True, help="Accept manifests that describe nothing: all is forgotten."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def correct_drift_option(command: Decorated) -> Decorated:
+    return option("--correct-drift", is_flag=True, help="Put back what was changed outside.")(command)
+
+
+def lock_timeout_option(command: Decorated) -> Decorated:
+    """`--lock-timeout`: arrives as seconds, or None."""
+    text = "Wait so long for the state's lock: 30, 30s or 5m [default: 0]."
+    return option("--lock-timeout", metavar="S", callback=read_duration, help=text)(command)
+
+
+def run_options(command: Decorated) -> Decorated:
+    """How an apply goes: arrive as auto_approve, parallelism, lock_timeout."""
+    for decorate in reversed(
+        (
+            option("--auto-approve", is_flag=True, help="Do not ask."),
+            option("--parallelism", type=int, metavar="N", help="Changing requests at once [default: 10]."),
+            lock_timeout_option,
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def format_options(command: Decorated) -> Decorated:
+    """`--format`, which arrives as view_format, and `--json`, short for `--format json`."""
+
+    def choose(context: click.Context, _: click.Parameter, value: str) -> str:
+        if value == "json":
+            cast("Console", context.obj).json_mode = "document"
+        return value
+
+    choices = click.Choice(["text", "markdown", "json"])
+    text = "How it is shown [default: text]."
+    formats = option("--format", "view_format", type=choices, default="text", is_eager=True, callback=choose, help=text)
+    return formats(json_option("document", "--format json.")(command))

@@ -1,0 +1,78 @@
+"""The project folder a command works on, opened from the working directory and the environment.
+
+Owns how a command gets its settings, credentials and time zone, and how a request is put together from options.
+It must not read manifests or state.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from statetool import surroundings
+from statetool.config import CONFIG_FILE, allowed_hosts, load_credentials, load_settings
+from statetool.core.model import Address
+from statetool.core.plan import PlanMode
+from statetool.core.project import Selection
+from statetool.errors import UsageError
+from statetool.workflow import Project, Request
+
+
+@dataclass(frozen=True, slots=True)
+class PlanningOptions:
+    """What `options.planning_options` hands to a command."""
+
+    targets: Sequence[str] = ()
+    excludes: Sequence[str] = ()
+    overrides: Sequence[str] = ()
+    allow_empty: bool = False
+
+    def request(self, mode: PlanMode = "normal", *, correct: bool = False) -> Request:
+        selection = Selection(tuple(self.targets), tuple(self.excludes))
+        return Request(mode, correct, selection, frozenset(self.overrides), self.allow_empty)
+
+
+def open_project(flags: Mapping[str, object] | None = None) -> Project:
+    """The project of this folder, ready to talk to the platform. Raises InvalidInput, UsageError."""
+    return Project(
+        settings=load_settings(Path(), os.environ, flags or {}),
+        credentials=load_credentials(os.environ),
+        allowed_hosts=allowed_hosts(os.environ),
+        environ=os.environ,
+    )
+
+
+def open_offline() -> Project:
+    """The project of this folder for what needs neither platform nor credentials."""
+    return Project(
+        settings=load_settings(Path(), os.environ, {}, offline=True),
+        credentials=load_credentials({}),
+        environ=os.environ,
+    )
+
+
+def has_project() -> bool:
+    """Whether this folder is a project: some commands work without one."""
+    return Path(CONFIG_FILE).exists()
+
+
+def timezone_of(project: Project) -> ZoneInfo | None:
+    return surroundings.timezone(project.settings.timezone, os.environ)
+
+
+def local_timezone() -> ZoneInfo | None:
+    """The zone of this folder's project, or the system's where it is none."""
+    return timezone_of(open_offline()) if has_project() else surroundings.timezone(None, os.environ)
+
+
+def parse_address(text: str) -> Address:
+    """Raises UsageError for text of another shape."""
+    try:
+        return Address.parse(text)
+    except ValueError:
+        raise UsageError(
+            f"{text!r} is not an address", hint="write application/component, or application/component@environment"
+        ) from None

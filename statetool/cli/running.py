@@ -1,0 +1,167 @@
+"""The views of a run: the plan, the prompt, progress, the closing report; or one JSON object a line.
+
+Owns what is printed when while an apply goes on. It must not decide what is done, nor what the exit code is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from zoneinfo import ZoneInfo
+
+from statetool.backends import LockInfo
+from statetool.cli.console import Console
+from statetool.cli.project import timezone_of
+from statetool.core.events import Event, EventType
+from statetool.core.plan import Plan
+from statetool.errors import ExitCode, UsageError
+from statetool.render.harmless import for_terminal
+from statetool.render.json import event_to_line
+from statetool.render.outcome import render_outcome
+from statetool.render.progress import LiveProgress, PlainProgress
+from statetool.render.text import render_plan
+from statetool.workflow import Listener, Outcome, Project
+
+QUESTION = "Do you want this? Only `yes` is taken: "
+ONCE_MORE = "type yes to go on: "
+
+
+def ensure_can_approve(console: Console, *, auto_approve: bool) -> None:
+    """Refuse, before anything is read or locked, a run that could never be approved. Raises UsageError."""
+    if auto_approve:
+        return
+    if console.is_json:
+        raise UsageError(
+            "--json can't ask for approval",
+            hint="add --auto-approve, or apply a saved plan: statetool plan --out FILE, statetool apply --json FILE",
+        )
+    if not console.can_ask:
+        raise UsageError(
+            "there is no terminal to ask for approval",
+            hint="add --auto-approve, or apply a saved plan: statetool plan --out FILE, statetool apply FILE",
+        )
+
+
+def ask_for_yes(console: Console) -> bool:
+    """Whether a person types `yes`. The habit of typing `y` gets a second chance."""
+    answer = console.ask(QUESTION)
+    if answer is not None and answer.strip().lower() == "y":
+        answer = console.ask(ONCE_MORE)
+    return answer is not None and answer.strip() == "yes"
+
+
+def tell_lock_wait(console: Console, holder: LockInfo | None) -> None:
+    """One line while another run holds the state."""
+    who = "another run" if holder is None else f"{holder.operation} of {holder.who} since {holder.created}"
+    console.tell(for_terminal(f"waiting for the state's lock, held by {who}"))
+
+
+class RunView:
+    """What a person, or a program in JSON mode, sees of one run. A context manager around the run.
+
+    `saved` is a plan that was approved before: it is shown once it is known not to be refused.
+    """
+
+    def __init__(
+        self, console: Console, timezone: ZoneInfo | None, *, auto_approve: bool, saved: Plan | None = None
+    ) -> None:
+        self._console = console
+        self._timezone = timezone
+        self._auto_approve = auto_approve
+        self._saved = saved
+        self._shown: Plan | None = None
+        self._progress: Callable[[Event], None] = PlainProgress(console.tell)
+        self._live = contextlib.ExitStack()
+
+    def __enter__(self) -> RunView:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._live.close()
+
+    @property
+    def listener(self) -> Listener:
+        return Listener(self._approve, self._emit, lambda holder: tell_lock_wait(self._console, holder))
+
+    def close(self, outcome: Outcome) -> None:
+        """The end of the run: live lines away, then what became of it."""
+        self._live.close()
+        console = self._console
+        if console.is_json:
+            return
+        if self._shown is None:
+            self._show(outcome.plan)
+        elif outcome.exit_code is ExitCode.DECLINED:
+            console.tell("Declined: nothing was sent, nothing was recorded.")
+        elif outcome.plan.can_apply:
+            console.out("")
+            console.out(
+                render_outcome(
+                    outcome.plan,
+                    outcome.summary,
+                    remaining=outcome.remaining,
+                    width=console.width,
+                    color=console.color(console.stdout),
+                )
+            )
+
+    def _approve(self, plan: Plan) -> bool:
+        if self._console.is_json:
+            return True
+        self._show(plan)
+        if not self._auto_approve:
+            self._console.tell("")
+            if not ask_for_yes(self._console):
+                return False
+        self._start_progress(plan)
+        return True
+
+    def _emit(self, event: Event) -> None:
+        if self._console.is_json:
+            self._console.out(event_to_line(event))
+            return
+        # The first event comes before a saved plan may still be refused; what follows belongs to its run.
+        if self._saved is not None and self._shown is None and event.type is not EventType.VERSION:
+            self._show(self._saved)
+            self._start_progress(self._saved)
+        self._progress(event)
+
+    def _show(self, plan: Plan) -> None:
+        console = self._console
+        self._shown = plan
+        console.out(
+            render_plan(
+                plan,
+                width=console.width,
+                color=console.color(console.stdout),
+                timezone=self._timezone,
+                show_unmanaged=False,
+            )
+        )
+
+    def _start_progress(self, plan: Plan) -> None:
+        console = self._console
+        if plan.can_apply:
+            console.tell("")
+        if plan.actions and console.shows_live and console.stderr is not None:
+            self._progress = self._live.enter_context(
+                LiveProgress(plan, console.stderr, color=console.color(console.stderr))
+            )
+
+
+def run(
+    console: Console,
+    project: Project,
+    work: Callable[[Listener], Outcome],
+    *,
+    auto_approve: bool,
+    saved: Plan | None = None,
+) -> Outcome:
+    """Let `work` apply something, and show it while it goes on and when it has ended."""
+    with RunView(console, timezone_of(project), auto_approve=auto_approve, saved=saved) as view:
+        outcome = work(view.listener)
+        view.close(outcome)
+    return outcome
