@@ -313,7 +313,7 @@ def find_ended_outside(
 
 
 def _was_rolled_back(wish: VersionPicture, observed: Observed, seen: VersionPicture) -> bool:
-    if observed.closer is None or seen.stable == wish.stable:
+    if observed.closer is None:
         return False
     versions = [record.version for record in observed.closer.records]
     return seen.stable in versions and wish.stable not in versions

@@ -11,7 +11,14 @@ from statetool.backends.local import LocalBackend
 from statetool.core.events import EventType, fold
 from statetool.core.model import GrayRule, Rejection, VersionEntry, VersionPicture
 from statetool.core.plan import Kind, RejectionSeen, Verb, WishUpdate
-from statetool.errors import OutcomeUnknown, RequestRefused, StateConflict, StateError, StatetoolError
+from statetool.errors import (
+    OutcomeUnknown,
+    RequestRefused,
+    StateConflict,
+    StateConflictOnPlatform,
+    StateError,
+    StatetoolError,
+)
 
 COMPLETE, SKIPPED, ERRORED = EventType.ACTION_COMPLETE, EventType.ACTION_SKIPPED, EventType.ACTION_ERRORED
 
@@ -279,6 +286,14 @@ def test_a_rollback_that_did_not_become_ready_has_happened_all_the_same(lab) -> 
     assert [r.version for r in lab.recorded("a").rejected] == ["2.0.0"]
 
 
+def test_an_abort_that_changed_nothing_leaves_no_history(lab) -> None:
+    """The stable version was right all along; while the component is graying that proves nothing."""
+    lab.platform.add("a", status="GRAYING", candidate="2.0.0", rule=GrayRule(weight=10), changes=False)
+    outcome = lab.apply(lab.plan(lab.action("a", Verb.ROLLBACK, goal={"version": "1.0.0"})))
+    assert outcome.data("shop/a#1")["code"] == "diverged"
+    assert (lab.recorded("a").history, lab.recorded("a").rejected) == ((), ())
+
+
 @pytest.mark.parametrize("case", ["job failed", "satisfied", "value not seen"])
 def test_a_rollback_that_did_not_happen_leaves_no_history(lab, case) -> None:
     """Nothing is rejected that we did not take back."""
@@ -419,6 +434,15 @@ def test_a_bad_answer_during_the_interrupt_is_told(lab, error) -> None:
     lab.platform.add("a", send_s=5, refusals=[error])
     outcome = lab.apply(lab.plan(lab.scale("a", 6)), stop_at=2)
     assert outcome.data("shop/a#1")["code"] == error.code
+
+
+def test_a_conflict_during_the_interrupt_means_that_nothing_happened(lab) -> None:
+    """Surely not executed, and not sent again: the action was not run."""
+    lab.platform.add("a", send_s=5, refusals=[StateConflictOnPlatform("busy")])
+    outcome = lab.apply(lab.plan(lab.scale("a", 6)), stop_at=2)
+    assert outcome.data("shop/a#1") == {"because": "interrupted"}
+    assert len(lab.platform.sent) == 1
+    assert outcome.ended_at < 6
 
 
 @pytest.mark.parametrize("tenths", range(0, 700, 7))

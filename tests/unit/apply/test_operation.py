@@ -1,9 +1,12 @@
 """One action: what is looked at before it is sent, how its job is followed, when it counts as done."""
 
+import asyncio
+
 import pytest
 
+from statetool.apply.run import Limits
 from statetool.core.events import EventType
-from statetool.core.model import GrayRule, Ready
+from statetool.core.model import GrayRule, Job, JobPhase, Ready
 from statetool.core.plan import SendIf, Verb, WishUpdate
 from statetool.errors import (
     AnswerUnreadable,
@@ -168,8 +171,6 @@ def test_a_component_that_stays_busy_is_given_up_without_a_request(lab) -> None:
 
 def test_a_running_foreign_job_is_waited_for_behind_an_idle_status(lab) -> None:
     """The status of a component lags; its last job does not."""
-    from statetool.core.model import Job, JobPhase
-
     lab.platform.add("cart", last_job_id="JOB-theirs")
     lab.platform.jobs["JOB-theirs"] = Job("JOB-theirs", JobPhase.RUNNING, "RUNNING")
     done = Job("JOB-theirs", JobPhase.SUCCEEDED, "SUCCEEDED")
@@ -182,8 +183,6 @@ def test_a_running_foreign_job_is_waited_for_behind_an_idle_status(lab) -> None:
 
 def test_the_running_job_of_a_paused_gray_release_is_no_hindrance(lab) -> None:
     """Whether the job that started it ends at the pause is not documented [U15]."""
-    from statetool.core.model import Job, JobPhase
-
     lab.platform.add(
         "cart", status="GRAYING", candidate="2.0.0", rule=GrayRule(weight=10), last_job_id="JOB-gray", job_s=5
     )
@@ -344,8 +343,6 @@ def test_a_component_busy_without_a_job_beyond_the_timeout_is_still_running(lab)
 @pytest.mark.parametrize(("interval", "first", "second"), [(5, 3.0, 8.0), (0.2, 0.2, 0.4), (60, 3.0, 63.0)])
 def test_the_first_look_at_a_job_comes_early(lab, interval, first, second) -> None:
     """After three seconds, or one interval where that is shorter; then every interval."""
-    from statetool.apply.run import Limits
-
     lab.limits = Limits(poll_interval_s=interval)
     lab.platform.add("cart", job_s=200, send_s=0, stale_s=0)
     lab.platform.read_s = 0
@@ -503,6 +500,22 @@ def test_a_promotion_does_not_continue_after_a_foreign_job(lab) -> None:
     assert outcome.data(ACTION)["code"] == "diverged"
 
 
+def test_a_promotion_looks_again_when_its_turn_to_send_comes(lab) -> None:
+    """While it waited for its turn somebody else continued: what it saw before no longer counts."""
+    action = promotion(lab, 3, job_s=10)
+    cart = lab.platform.components["id-cart"]
+    lab.limits = Limits(parallelism=1)
+    lab.platform.add("other", send_s=40)
+    slow = lab.scale("other", 6)
+
+    def interfere() -> None:
+        _later(30, lambda: cart.set(last_job_id="JOB-theirs"))
+
+    outcome = lab.apply(lab.plan(action, slow), before=interfere)
+    assert [sent.component for sent in lab.platform.sent] == ["cart", "other"]
+    assert outcome.data(ACTION)["code"] == "diverged"
+
+
 def test_a_pause_that_was_only_a_late_status_costs_a_refusal_at_most(lab) -> None:
     """A stale GRAYING after the last batch: the platform refuses the request too many, and the end is seen."""
     action = promotion(lab, 1, job_s=10)
@@ -521,6 +534,4 @@ def test_a_pause_that_was_only_a_late_status_costs_a_refusal_at_most(lab) -> Non
 
 
 def _later(seconds: float, then) -> None:
-    import asyncio
-
     asyncio.get_running_loop().call_later(seconds, then)

@@ -76,7 +76,14 @@ def test_interrupted() -> None:
 def test_correction_continues_with_its_own_command() -> None:
     """A run of `drift --correct` goes on with that command."""
     plan = replace(readme_plan(), mode="drift", findings=(), blocked=())
-    assert render_outcome(plan, RunSummary(), remaining=None).endswith("statetool drift --correct")
+    failed = RunSummary(failed={"shop/cart#1": "quota exceeded"})
+    assert render_outcome(plan, failed, remaining=None).endswith("statetool drift --correct")
+
+
+def test_a_saved_plan_that_is_done_has_nothing_to_continue() -> None:
+    """Where all went well nobody is sent to another apply."""
+    plan = replace(readme_plan(), findings=(), blocked=())
+    assert render_outcome(plan, RunSummary(), remaining=None).endswith("To see what is left: statetool plan")
 
 
 def test_many_done_are_listed_in_a_paragraph() -> None:

@@ -346,6 +346,7 @@ def test_a_job_without_status_is_unreadable(body: Any) -> None:
             "ONE: broken",
         ),
         ([{"task_status": "RUNNING", "task_name": "TWO", "messages": "half way"}], "TWO: half way"),
+        ([{"status": "SUCCEEDED", "name": "ONE"}, {"status": "FAILED", "name": "TWO", "messages": "x"}], "TWO: x"),
         (["x", {"task_status": None, "task_name": 3}], None),
     ],
 )

@@ -1,0 +1,96 @@
+"""Every example runs as it stands, ends settled, and its saved plan is worth nothing the second time."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from e2e_project import CLONE, EXAMPLES, ProjectFolder, copy_example, start
+
+NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
+SCHEMA_COMMENT = re.compile(r"^# yaml-language-server: \$schema=(\S+)$", re.MULTILINE)
+SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(params=NAMES)
+def example(request: pytest.FixtureRequest, tmp_path: Path) -> ProjectFolder:
+    """A copy of each example, its world seeded with the command that its comment names."""
+    copy = copy_example(request.param, tmp_path / request.param)
+    copy.call("sandbox", "seed", "seed.yaml")
+    return copy
+
+
+def test_there_are_the_examples_that_the_readme_promises() -> None:
+    """A renamed folder would make the tests below prove less."""
+    assert {"gray-release", "online-boutique", "quickstart"} <= set(NAMES)
+
+
+def test_an_example_has_something_to_do_then_does_it_then_is_settled(example: ProjectFolder) -> None:
+    """Plan 2, apply 0, plan 0 with `No changes.`; a second apply sends nothing."""
+    before = example.run("plan", "--detailed-exitcode", code=2)
+    assert "0 to add" in before.out.splitlines()[-1]
+    assert example.log() == []
+    done = example.run("apply", "--auto-approve")
+    assert "A new plan is empty." in done.out
+    assert example.log() != []
+    example.ensure_settled()
+
+
+def test_a_saved_plan_applied_twice_sends_nothing_the_second_time(example: ProjectFolder) -> None:
+    """The second run calls every action satisfied, says so in text and JSON, and exits 0."""
+    example.call("plan", "--out", "saved.plan", "--detailed-exitcode", code=2)
+    example.call("apply", "saved.plan")
+    sent = example.log()
+    state = example.state
+    again = example.run("apply", "saved.plan")
+    assert "nothing sent" in again.out
+    events = example.call("apply", "--json", "saved.plan").events
+    actions = {event["action"] for event in events if "action" in event}
+    assert actions == {event["action"] for event in events if event["type"] == "action_satisfied"} != set()
+    assert events[-1]["satisfied"] == len(actions)
+    assert example.log() == sent
+    assert example.state == state
+    example.ensure_settled()
+
+
+def test_an_example_is_valid_offline(example: ProjectFolder) -> None:
+    """Without a world and without credentials."""
+    example.data.unlink()
+    assert "Valid" in example.call("validate").out
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.yaml")) + sorted(EXAMPLES.glob("*/manifests/**/*.yaml")))
+def test_an_editor_finds_the_schema_that_a_file_names(path: Path) -> None:
+    """Relative to the file, as the language server reads it. A seed has no schema."""
+    named = SCHEMA_COMMENT.findall(path.read_text(encoding="utf-8"))
+    assert len(named) == (0 if path.name == "seed.yaml" else 1)
+    for name in named:
+        assert (path.parent / name).resolve().parent == CLONE / "schemas"
+        assert (path.parent / name).is_file()
+
+
+def test_the_commands_of_the_gray_release_do_what_its_text_says(tmp_path: Path) -> None:
+    """Weight edited, promoted, folded: every command of the README's blocks, in order, as typed."""
+    copy = copy_example("gray-release", tmp_path / "gray")
+    shell = tmp_path / "bin" / "statetool"
+    shell.parent.mkdir()
+    shell.write_text(f'#!/bin/sh\nexec {sys.executable} -m statetool "$@"\n', encoding="utf-8")
+    shell.chmod(0o755)
+    blocks = SHELL_BLOCK.findall((EXAMPLES / "gray-release" / "README.md").read_text(encoding="utf-8"))
+    said = [_typed(copy, shell.parent, block) for block in blocks]
+    assert copy.sent() == ["checkout modify_gray_rule", "checkout continue_deploy"]
+    assert copy.shown("checkout") == ("3.1.0", "RUNNING", 6, 6)
+    assert "fold_needed" in said[1]
+    assert all("No changes." in text for text in said[1:])
+    assert "fold_needed" not in said[2]
+    copy.ensure_settled()
+
+
+def _typed(copy: ProjectFolder, programs: Path, commands: str) -> str:
+    """What a shell says to these lines; it stops at the first that fails."""
+    environment = {**copy.environment, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    with start(["/bin/sh", "-eu", "-c", commands], copy.root, environment) as shell:
+        return shell.end().all
