@@ -103,6 +103,8 @@ def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan 
             return
     elif words.is_settled(remaining):
         page.line(cell("A new plan is empty.", "green"))
+        warnings = [(str(f.address or words.PROJECT), words.finding_text(f)) for f in remaining.warnings]
+        _add_rows(page, "It warns", warnings, len(warnings))
         return
     else:
         told = _waiting_rows(plan)

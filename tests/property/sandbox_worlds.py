@@ -168,22 +168,29 @@ class Shop:
     def log(self) -> list[LogEntry]:
         return self.sandbox.log()
 
-    def component(self, name: str) -> dict[str, Any]:
-        """The row of a component, as the API shows it."""
-        rows = self.sandbox.handle("GET", f"/v3/{PROJECT}/cas/components", "limit=100").body["components"]
-        return next(row for row in rows if row["name"] == name)
+    @property
+    def names(self) -> list[str]:
+        return [row["name"] for row in self._rows()]
 
-    def records(self, name: str) -> list[dict[str, Any]]:
-        row = self.component(name)
-        path = f"/v3/{PROJECT}/cas/applications/{row['application_id']}/components/{row['id']}/records"
-        return list(self.sandbox.handle("GET", path).body["records"])
+    def look(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Detail and records of a component, as the API answers them."""
+        row = next(row for row in self._rows() if row["name"] == name)
+        path = f"/v3/{PROJECT}/cas/applications/{row['application_id']}/components/{row['id']}"
+        return self.sandbox.handle("GET", path).body, self.sandbox.handle("GET", f"{path}/records").body
 
     def name_of(self, entry: LogEntry) -> str:
         """Which component a request of the log was for."""
-        rows = self.sandbox.handle("GET", f"/v3/{PROJECT}/cas/components", "limit=100").body["components"]
-        return next(row["name"] for row in rows if f"/{row['id']}/" in entry.path)
+        return next(row["name"] for row in self._rows() if f"/{row['id']}/" in entry.path)
+
+    def store(self, state: StateFile) -> None:
+        """Replace the stored state, as a command that learned something would."""
+        with self.backend.lock(LOCK, 0, lambda holder: None) as lease:
+            self.backend.write(self.backend.read(), state, lease)
 
     # Inside
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return list(self.sandbox.handle("GET", f"/v3/{PROJECT}/cas/components", "limit=100").body["components"])
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)

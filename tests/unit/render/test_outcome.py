@@ -9,7 +9,8 @@ from render_plans import make_plan, readme_plan, rich_plan
 from render_records import eventful_run
 
 from statetool.core.events import RunSummary, fold
-from statetool.core.plan import Plan
+from statetool.core.model import Address
+from statetool.core.plan import Finding, Plan
 from statetool.render.outcome import render_outcome
 
 WIDE = "shop/推荐服务@生产"
@@ -108,3 +109,13 @@ def test_every_word_for_not_run_is_told_in_words() -> None:
     text = render_outcome(make_plan(), RunSummary(skipped=skipped), remaining=None)
     for words in ("state could not be saved", "failed inside", "too many actions", "because of a/a#1"):
         assert words in text
+
+
+def test_a_new_plan_that_is_empty_may_still_warn() -> None:
+    """After a promotion people learn at once that the manifest should be folded."""
+    warning = Finding("fold_needed", "warn", "2.2.0 serves alone", "write version: 2.2.0", Address("shop", "search"))
+    empty = replace(readme_plan(), changes=(), actions=(), blocked=(), left_alone=(), findings=(warning,))
+    text = render_outcome(readme_plan(), RunSummary(), remaining=empty)
+    assert text.endswith(
+        "A new plan is empty.\n\nIt warns (1):\n  shop/search   fold_needed: 2.2.0 serves alone; write version: 2.2.0"
+    )
