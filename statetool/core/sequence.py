@@ -159,7 +159,7 @@ class ActionSequence:
             Risk.VERSION if step.is_deep else Risk.REVERT,
             goal,
             parameters={"version": step.version} if verb is Verb.ROLLBACK else {},
-            watches=("version", "gray.version") if is_abort else ("version",),
+            watches=("version", "gray.version") if is_abort else ("version", *self._number_at_stake()),
             forgets=_GONE_WITH_GRAY,
         )
 
@@ -193,6 +193,16 @@ class ActionSequence:
                 self.listed.extend(FieldChange(c.path, c.after, c.after, c.cause) for c in fd.changes)
             else:
                 self.chain.hold_back(fd)
+
+    def _number_at_stake(self) -> tuple[str, ...]:
+        """What a version change must find unmoved besides the version.
+
+        A version change hides how many instances there were, and the scale behind it sets the desired number: where
+        somebody has scaled since the plan, that would take away instances in a way nobody was shown.
+        """
+        fd = self.diff.fields.get(REPLICAS_FIELD)
+        is_set_afterwards = fd is not None and fd.comparable and (fd.cause is None or REPLICAS_FIELD in self.acting)
+        return (REPLICAS_FIELD,) if is_set_afterwards else ()
 
     def _scale_comparable(self, fd: FieldDiff, wanted: int, version_changed: bool) -> None:
         if REPLICAS_FIELD in self.acting:

@@ -22,7 +22,8 @@ from core_builders import (
 )
 
 from statetool.core.plan import Kind, Plan
-from statetool.core.project import Selection, find_closer_looks
+from statetool.core.project import Selection, ensure_something_selected, find_closer_looks
+from statetool.errors import UsageError
 
 
 def blocked(plan: Plan) -> dict[str, str]:
@@ -168,6 +169,28 @@ def test_a_gray_release_elsewhere_stays_out_of_a_scale() -> None:
 
 
 # Selection
+
+
+@pytest.mark.parametrize(
+    ("selection", "says"),
+    [
+        (Selection(targets=("shop/carrt",)), "--target shop/carrt fits no component"),
+        (Selection(targets=("shop/*", "nope/*")), "--target nope/\\* fits no component"),
+        (Selection(excludes=("shop/card",)), "--exclude shop/card fits no component"),
+        (Selection(excludes=("*",)), "leave no component"),
+    ],
+)
+def test_a_glob_that_fits_nothing_is_refused(selection: Selection, says: str) -> None:
+    """A typo must not end in a plan that says all is well."""
+    with pytest.raises(UsageError, match=says):
+        ensure_something_selected(selection, [address("cart"), address("pay")])
+
+
+def test_a_glob_near_an_address_names_it() -> None:
+    """An environment that was added to a manifest is the usual cause."""
+    with pytest.raises(UsageError) as caught:
+        ensure_something_selected(Selection(targets=("shop/cart",)), [replace(address("cart"), environment="prod")])
+    assert caught.value.hint == "did you mean shop/cart@prod?"
 
 
 GLOBS = [
