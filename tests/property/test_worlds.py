@@ -69,7 +69,7 @@ def unfinished(plan: Plan) -> set[Address | None]:
     return {entry.address for entry in listed}
 
 
-@bounded(150)
+@bounded(120)
 @given(stories(disturbed=False))
 def test_plan_apply_plan_is_empty(story: Story) -> None:
     """In a world where nobody else does anything, for a first apply and for an edited manifest."""
@@ -79,17 +79,23 @@ def test_plan_apply_plan_is_empty(story: Story) -> None:
             ensure_settled(shop, manifest, plan)
 
 
-@bounded(200)
+@bounded(160)
 @given(stories())
 def test_plan_apply_plan_is_empty_whatever_others_did_before(story: Story) -> None:
-    """The same after disturbances; and the state learns what is wished where, and only where, it came true."""
+    """The same after disturbances; and the state learns what is wished where, and only where, it came true. Numbers
+    of instances that nobody manages do not go down, also where a version is changed."""
     first, second = story.manifests
     with story.shop() as shop:
         shop.apply(first)
         story.disturb(shop)
-        before = shop.recorded
+        before, instances = shop.recorded, {name: shop.look(name)[0]["replica"] for name in shop.names}
         plan = ensure_well_applied(shop, second)
         ensure_right_wishes(before, shop.recorded, second, plan)
+        ensure_drift_is_permitted(second, plan)
+        for desired in second:
+            if desired.wish.replicas is None:
+                name = desired.address.component
+                assert shop.look(name)[0]["replica"] >= instances[name], "a number nobody manages went down"
         ensure_settled(shop, second, plan)
 
 
@@ -110,10 +116,36 @@ def ensure_right_wishes(
             assert getattr(new, name) in (getattr(old or Wish(), name), getattr(desired.wish, name))
 
 
+def ensure_drift_is_permitted(manifest: Manifest, plan: Plan) -> None:
+    """What was changed outside is acted on only where the manifest says so."""
+    may = {desired.address: desired.lifecycle.correct for desired in manifest}
+    for change in plan.changes:
+        for field in change.fields:
+            if field.cause == "drift":
+                assert {field.path, field.path.partition(".")[0], "version"} & may[change.address], field
+
+
+def test_instances_that_a_rollback_takes_away_are_put_back() -> None:
+    """The number is nobody's, so it stays what it was: restored by the conditional scale behind the rollback."""
+    found = {"ant": {"version": "1.1.0", "history": ["1.0.0"], "replicas": 2}}
+    seed = {"applications": {APPLICATION: {"environment": "prod", "components": found}}}
+    with Shop({**seed, "sandbox": {"rollback_replicas": "restore"}}) as shop:
+        shop.disturb("ant", replicas=5)
+        plan = ensure_well_applied(
+            shop, load({"application": APPLICATION, "components": {"ant": {"version": "1.0.0"}}})
+        )
+        assert [(str(action.verb), str(action.send_if)) for action in plan.actions] == [
+            ("rollback", "always"),
+            ("scale", "fewer"),
+        ]
+        assert [entry.body["action"] for entry in shop.log] == ["rollback", "scale"]
+        assert shop.look("ant")[0]["replica"] == 5
+
+
 # Others
 
 
-@bounded(100)
+@bounded(80)
 @given(stories())
 def test_what_is_not_in_the_plan_is_not_touched(story: Story) -> None:
     """No request for a component without an action, and none for a gray release that is somebody else's, unless
@@ -146,7 +178,7 @@ def is_foreign(observed: Observed, manifest: Manifest, recorded: Mapping[Address
 # Two memories
 
 
-@bounded(100)
+@bounded(80)
 @given(stories(), st.sampled_from(["normal", "drift"]), st.booleans())
 def test_reading_never_changes_a_cause(story: Story, mode: Any, correct: bool) -> None:
     """Planning, looking for drift and recording what was seen, at any time and however often: the same plan
@@ -193,7 +225,7 @@ def decided(plan: Plan) -> dict[str, Any]:
 # Order of input
 
 
-@bounded(60)
+@bounded(50)
 @given(stories(), st.randoms(use_true_random=False))
 def test_the_plan_is_the_same_for_any_order_of_files_and_components(story: Story, random: Any) -> None:
     """Components in any order, in one file or many, observed in any order. Only their places in files differ."""
@@ -250,7 +282,7 @@ def test_a_saved_plan_applied_twice_sends_nothing_the_second_time(story: Story) 
 # Drift
 
 
-@bounded(100)
+@bounded(80)
 @given(stories())
 def test_correcting_drift_puts_back_what_it_may_and_edits_nothing(story: Story) -> None:
     """All its actions are done, no wish changes, and there is nothing left that it would do."""
@@ -280,21 +312,42 @@ def test_a_failed_job_stops_what_depends_on_it_and_the_next_applies_go_on(story:
     with story.shop() as shop:
         shop.apply(first)
         story.disturb(shop)
-        for name in failing & set(shop.names):
+        for name in sorted(failing & set(shop.names)):
             shop.disturb(name, fail_next_job="quota exceeded")
         before, wishes = len(shop.log), shop.recorded
         plan, summary = shop.apply(second)
         ensure_only_planned_requests(shop, plan, before)
-        failed = {Address.parse(action_id.rpartition("#")[0]) for action_id in summary.failed}
-        assert failed == {action.address for action in plan.actions if action.address.component in failing} & failed
+        assert {action.address.component for action in plan.actions if action.id in summary.failed} <= failing
         for change in plan.changes:
             for update in change.updates:
                 if set(update.after) & set(summary.failed) and change.address in wishes:
-                    old, new = wishes[change.address].wish, shop.recorded[change.address].wish
                     name = "picture" if update.field == "version" else update.field
-                    assert getattr(new, name) == getattr(old, name)
+                    now, then = shop.recorded[change.address].wish, wishes[change.address].wish
+                    assert getattr(now, name) == getattr(then, name)
         for _ in range(3):
-            again, _summary = shop.apply(second)
-            if not again.actions:
-                break
+            shop.apply(second)
         assert not shop.plan(second).actions
+
+
+# What generated worlds leave out, for nobody could foresee it
+
+
+def test_a_rollback_that_nobody_could_foresee_to_be_refused_fails_alone() -> None:
+    """A stranger's gray release was aborted in the console, which the records do not show: the platform refuses to
+    go back once more. That fails as often as it is tried, the other component is done, and nothing else is sent."""
+    found = {
+        "ant": {"version": "1.1.0", "history": ["1.0.0"], "replicas": 2, "gray": {"version": "1.2.0", "weight": 5}},
+        "bee": {"version": "1.1.0", "replicas": 1},
+    }
+    manifest = load({"application": APPLICATION, "components": {"ant": {"version": "1.0.0"}, "bee": {"replicas": 2}}})
+    with Shop({"applications": {APPLICATION: {"environment": "prod", "components": found}}}) as shop:
+        shop.disturb("ant", end_gray="rollback")
+        for _ in range(2):
+            before = shop.look("ant")
+            _, summary = shop.apply(manifest)
+            assert list(summary.failed) == ["shop/ant#1"]
+            assert "cannot be rolled back again" in summary.failed["shop/ant#1"]
+            assert shop.look("ant") == before
+            assert shop.recorded[Address(APPLICATION, "ant")].wish.picture is None
+        assert shop.recorded[Address(APPLICATION, "bee")].wish.replicas == 2
+        assert {(shop.name_of(entry), entry.status_code) for entry in shop.log} == {("ant", 409), ("bee", 200)}

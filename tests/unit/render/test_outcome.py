@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from render_golden import check_golden
 from render_plans import make_plan, readme_plan, rich_plan
 from render_records import eventful_run
@@ -72,6 +73,33 @@ def test_interrupted() -> None:
     text = render_outcome(readme_plan(), RunSummary(interrupted=True), remaining=None)
     assert text.startswith("Apply interrupted: 1 blocked.\n")
     assert text.endswith("No new plan was made. To see what is left: statetool plan\nContinue with: statetool apply")
+
+
+@pytest.mark.parametrize(
+    ("summary", "verdict"),
+    [
+        (RunSummary(failed={"shop/cart#1": "quota"}), "Apply failed: 1 failed, 1 blocked."),
+        (RunSummary(stale=("shop/cart#1",)), "Nothing done: 1 stale, 1 blocked."),
+        (RunSummary(), "Nothing done: 1 blocked."),
+        (RunSummary(still_running=("shop/cart#1",)), "Apply partly done: 1 still running, 1 blocked."),
+    ],
+)
+def test_nothing_done_is_not_partly_done(summary: RunSummary, verdict: str) -> None:
+    """The first line does not promise what is not there."""
+    assert render_outcome(readme_plan(), summary, remaining=None).splitlines()[0] == verdict
+
+
+def test_a_saved_plan_that_was_refused_is_planned_again() -> None:
+    """An apply of the manifests would overwrite what the plan spared."""
+    text = render_outcome(readme_plan(), RunSummary(stale=("shop/cart#1",)), remaining=None, saved=True)
+    assert text.endswith("\nPlan again: statetool plan")
+    assert "statetool apply" not in text
+
+
+def test_a_correction_may_leave_drift() -> None:
+    """A value without permission still differs, so that no plan is called empty."""
+    left = make_plan(mode="drift", left_alone=readme_plan().left_alone)
+    assert render_outcome(left, RunSummary(), remaining=left).endswith("\nNothing else may be put back.")
 
 
 def test_correction_continues_with_its_own_command() -> None:
