@@ -457,6 +457,15 @@ def manifests(draw: st.DrawFn, found: Mapping[str, Any]) -> dict[str, Any]:
     return {"application": APPLICATION, "components": components}
 
 
+def _after(entry: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """A component as it is where a manifest's version came true: what is older is its history."""
+    version = entry.get("version", found["version"])
+    if version == found["version"]:
+        return dict(found)
+    now = {"version": version, "history": [older for older in found["history"] if older < version]}
+    return {**found, **now}
+
+
 @st.composite
 def edits(draw: st.DrawFn, first: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     """The same manifest with some components written anew, or a wholly new one."""
@@ -466,7 +475,7 @@ def edits(draw: st.DrawFn, first: Mapping[str, Any], found: Mapping[str, Any]) -
     for name, entry in components.items():
         if draw(st.booleans()):
             needs = {"depends_on": entry["depends_on"]} if "depends_on" in entry else {}
-            components[name] = {**draw(wished_components(found[name])), **needs}
+            components[name] = {**draw(wished_components(_after(entry, found[name]))), **needs}
     return {**first, "components": components}
 
 
