@@ -23,7 +23,7 @@ from statetool.apply.executor import apply_plan
 from statetool.apply.idle import wait_until_idle
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
-from statetool.apply.signals import stop_on_signals
+from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, Lease, OnWait, open_backend
 from statetool.backends.files import explain
 from statetool.config import Credentials, Settings
@@ -116,7 +116,7 @@ def make_plan(project: Project, request: Request) -> Plan:
     """A plan of the whole way: manifests, state and platform. Takes no lock and writes nothing."""
     desired = load_desired(project, allow_empty=request.allow_empty)
     state = project.backend.read()
-    return asyncio.run(_plan_once(project, [request], desired, state))[0]
+    return run_interruptibly(_plan_once(project, [request], desired, state))[0]
 
 
 def find_drift(project: Project, request: Request) -> tuple[Plan, Plan]:
@@ -124,7 +124,7 @@ def find_drift(project: Project, request: Request) -> tuple[Plan, Plan]:
     desired = load_desired(project, allow_empty=request.allow_empty)
     state = project.backend.read()
     requests = [replace(request, correct=False), replace(request, correct=True)]
-    found, correction = asyncio.run(_plan_once(project, requests, desired, state))
+    found, correction = run_interruptibly(_plan_once(project, requests, desired, state))
     return found, correction
 
 
@@ -272,7 +272,7 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
     desired = load_desired(project, allow_empty=request.allow_empty)
     with _session(project, listener, lock_timeout_s) as session:
-        plan, observed = asyncio.run(_plan_when_idle(session, request, desired))
+        plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
             _remember(session, plan, observed)
             return _finish(session, plan)
@@ -284,7 +284,7 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
             seen = await observe(platform, desired, state.components, request.selection)
             return plan_observed(project, after, desired, state, seen, reads=platform.requests.reads)
 
-        return asyncio.run(_execute(session, plan, observed, plan_again))
+        return run_interruptibly(_execute(session, plan, observed, plan_again))
 
 
 def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
@@ -301,8 +301,8 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
         )
         if not plan.can_apply:
             return _finish(session, plan)
-        observed = asyncio.run(_observe_touched(project, plan))
-        return asyncio.run(_execute(session, plan, observed, None))
+        observed = run_interruptibly(_observe_touched(project, plan))
+        return run_interruptibly(_execute(session, plan, observed, None))
 
 
 async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]:
