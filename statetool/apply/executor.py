@@ -21,7 +21,7 @@ from statetool.apply.run import Emitter, Limits, Platform, Run, SharedRun
 from statetool.core.events import EventType
 from statetool.core.model import Address, Observed
 from statetool.core.ordering import Graph, Schedule
-from statetool.core.plan import Action, Change, Plan
+from statetool.core.plan import Action, Change, Plan, Verb
 from statetool.errors import StateError
 
 MAX_FAILURES = "max_failures"
@@ -57,6 +57,7 @@ class _Execution:
     ) -> None:
         self._plan = plan
         self._actions: Mapping[str, Action] = {action.id: action for action in plan.actions}
+        self._stopping = {action.address for action in plan.actions if action.verb is Verb.STOP}
         self._changes: Mapping[Address, Change] = {change.address: change for change in plan.changes}
         self._schedule = schedule
         self._keeper = keeper
@@ -97,7 +98,9 @@ class _Execution:
                 return
             self._schedule.start(action_id)
             action = self._actions[action_id]
-            operation = Operation(action, self._known(action), self._shared)
+            operation = Operation(
+                action, self._known(action), self._shared, is_stopped_later=action.address in self._stopping
+            )
             self._running[asyncio.ensure_future(operation.perform())] = operation
 
     def _settle(self, ended: Sequence[asyncio.Task[Ending]]) -> None:

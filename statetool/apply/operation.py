@@ -31,10 +31,14 @@ INTERRUPTED = "interrupted"
 
 
 class Operation:
-    """Runs one action once. `known` names the component; none of its values is used."""
+    """Runs one action once. `known` names the component; none of its values is used.
 
-    def __init__(self, action: Action, known: Observed, shared: SharedRun) -> None:
+    `is_stopped_later` tells that the plan ends with the component stopped.
+    """
+
+    def __init__(self, action: Action, known: Observed, shared: SharedRun, *, is_stopped_later: bool = False) -> None:
         self.action = action
+        self._is_stopped_later = is_stopped_later
         self._known = known
         self._shared = shared
         self._run = shared.run
@@ -110,6 +114,8 @@ class Operation:
             return self._ending(EventType.ACTION_SATISFIED), False
         if await self._is_busy(observed):
             return None, True
+        if self._is_stopped_later and verdict.is_reached_before_stop(self.action, values, observed):
+            return self._ending(EventType.ACTION_SATISFIED), False
         moved = verdict.moved_paths(self.action, values, self._own_jobs)
         if moved:
             return self._ending(EventType.ACTION_STALE, {"moved": moved}), False

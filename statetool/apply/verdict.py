@@ -31,6 +31,17 @@ def unmet_goal(action: Action, values: Mapping[str, Json]) -> dict[str, tuple[Js
     return {path: (values.get(path), value) for path, value in wanted.items() if values.get(path) != value}
 
 
+def is_reached_before_stop(action: Action, values: Mapping[str, Json], observed: Observed) -> bool:
+    """Whether an action that a planned stop follows has its value already, on a component that is stopped already.
+
+    Only the stop leaves another status than the action before it wants: a plan applied twice finds all values there,
+    but the component stopped.
+    """
+    if observed.status_class is not StatusClass.STOPPED:
+        return False
+    return not set(unmet_goal(action, values)) - {STATUS_PATH} or is_needless(action, observed)
+
+
 def unmet_after_sending(action: Action, values: Mapping[str, Json]) -> dict[str, tuple[Json, Json]]:
     """The same once the action was sent: a restart's token is ours to record, the platform can't show it."""
     unmet = unmet_goal(action, values)

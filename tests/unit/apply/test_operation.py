@@ -62,6 +62,32 @@ def test_a_goal_that_holds_already_is_satisfied_without_a_request(lab) -> None:
     assert lab.platform.sent == []
 
 
+def scale_and_stop(lab):
+    scale = lab.scale("cart", 6, precondition={"status": "ready", "replicas": 4})
+    stop = lab.action("cart", Verb.STOP, 2, requires=[scale.id], precondition={"status": "ready"})
+    return lab.plan(scale, stop)
+
+
+def test_a_plan_that_ends_in_a_stop_is_satisfied_the_second_time(lab) -> None:
+    """Its earlier values are there, but the component is stopped by now: that is what the plan wanted."""
+    lab.platform.add("cart", replicas=4, available=4)
+    plan = scale_and_stop(lab)
+    assert set(lab.apply(plan).endings().values()) == {EventType.ACTION_COMPLETE}
+    sent = len(lab.platform.sent)
+    again = lab.apply(plan)
+    assert again.endings() == {ACTION: EventType.ACTION_SATISFIED, "shop/cart#2": EventType.ACTION_SATISFIED}
+    assert len(lab.platform.sent) == sent == 2
+
+
+def test_a_component_stopped_by_others_with_other_values_is_stale(lab) -> None:
+    """It must not count as scaled; and without a planned stop a stopped component has moved."""
+    lab.platform.add("cart", status="STOPPED", replicas=4, available=0)
+    assert lab.apply(scale_and_stop(lab)).endings()[ACTION] is EventType.ACTION_STALE
+    alone = lab.plan(lab.scale("cart", 4, precondition={"status": "ready", "replicas": 3}))
+    assert lab.apply(alone).endings() == {ACTION: EventType.ACTION_STALE}
+    assert lab.platform.sent == []
+
+
 def test_an_abort_is_not_satisfied_while_its_gray_release_runs(lab) -> None:
     """The stable version reads what an abort wants from the start; only a component that is ready counts."""
     lab.platform.add("cart", version="1.0.0", status="GRAYING", candidate="2.0.0", rule=GrayRule(weight=10))
