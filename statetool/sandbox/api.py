@@ -250,5 +250,8 @@ def _not_json(word: str) -> NoReturn:
 
 def error_body(refusal: Refusal, request_id: str) -> Body:
     """The body of an error (section 10.1); the gateway adds the request id to its own."""
+    if refusal.code.startswith("IAM."):  # IAM nests [GK]
+        title = "Unauthorized" if refusal.status_code == 401 else "Bad Request"
+        return {"error": {"code": refusal.status_code, "message": refusal.message, "title": title}}
     body: Body = {"error_code": refusal.code, "error_msg": refusal.message}
     return {**body, "request_id": request_id} if refusal.code.startswith("APIGW.") else body

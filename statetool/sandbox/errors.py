@@ -51,9 +51,14 @@ def unknown_api() -> Refusal:
     return Refusal(404, "APIGW.0101", "the API does not exist or has not been published in the environment")
 
 
-def unauthenticated() -> Refusal:
-    """401 of the API gateway: the token is missing or wrong [SIGN]."""
-    return Refusal(401, "APIGW.0301", "incorrect IAM authentication information: x-auth-token is missing or wrong")
+def unauthenticated(reason: str) -> Refusal:
+    """401 of the API gateway: wrong, missing or expired credentials of any kind [SIGN]."""
+    return Refusal(401, "APIGW.0301", f"incorrect IAM authentication information: {reason}")
+
+
+def clock_skew() -> Refusal:
+    """401 of the API gateway: signed more than 15 minutes ago, or ahead [SIGN]."""
+    return Refusal(401, "APIGW.0303", "incorrect app authentication information: the signature has expired")
 
 
 def missing(kind: str, style: str) -> Refusal:

@@ -59,6 +59,7 @@ class Tables:
         """Empty the world and its log; the project stays."""
         for table in _WORLD:
             self._connection.execute(f"DELETE FROM {table}")
+        self._connection.execute("DELETE FROM meta WHERE key LIKE 'signatures/%'")
 
     def fill(
         self,
@@ -162,6 +163,17 @@ class Tables:
         """Every mutating request, oldest first."""
         rows = self._connection.execute("SELECT at_ms, method, path, body, status_code, job_id FROM log ORDER BY seq")
         return [LogEntry(row[0], row[1], row[2], _parsed(row[3]), row[4], row[5]) for row in rows]
+
+    def failed_signatures(self, access_key: str) -> tuple[int, int]:
+        """(wrong signatures in a row, instant in ms until which the key is locked) of an access key."""
+        text = self._meta(f"signatures/{access_key}")
+        failures, locked_until_ms = json.loads(text) if text else (0, 0)
+        return failures, locked_until_ms
+
+    def set_failed_signatures(self, access_key: str, failures: int, locked_until_ms: int) -> None:
+        """Remember wrong signatures of an access key."""
+        values = (f"signatures/{access_key}", json.dumps([failures, locked_until_ms]))
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
 
     def _meta(self, key: str) -> str | None:
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
