@@ -34,6 +34,7 @@ from statetool.sandbox.wire import (
     summary_to_json,
 )
 
+NO_CONTENT = 204
 _LARGEST_REQUEST = 1024 * 1024
 _LARGEST_CONTROL_REQUEST = 64 * 1024 * 1024
 
@@ -183,5 +184,7 @@ def _json(
     headers = {**(headers or {}), "X-Request-Id": request_id}
     if control:
         headers[CONTROL_HEADER] = "1"
+    if status == NO_CONTENT:
+        return Response(status_code=status, headers=headers)
     # ASCII only: a lone surrogate sent by a client must not break the answer that quotes it.
     return Response(json.dumps(body), status, headers, media_type="application/json")

@@ -106,7 +106,7 @@ class Sandbox:
         """
         change = disturb.Disturbance(replicas, available_replicas, status, weight, end_gray, fail_next_job)
         with self._store.writing() as tables:
-            component = tables.component(_resolve(tables, address))
+            component = tables.component(_resolve(tables, address, self._now_ms()))
             if component is None:
                 raise SandboxError(f"no component {address!r} in the sandbox")
             changed, job = disturb.disturbed(component, change, self._now_ms(), f"JOB{uuid.uuid4()}")
@@ -156,8 +156,9 @@ class Sandbox:
                     raise unauthenticated("x-auth-token is missing or wrong")
                 if gate is not None:
                     gate.ensure_open(tables, now_ms)
-                found = iam.list_projects(tables, query) if handler is None else handler(tables, query, body, now_ms)
-                return Answer(200, found, request_id)
+                if handler is None:
+                    return Answer(200, iam.list_projects(tables, query), request_id)
+                return Answer(handler.status_code, handler(tables, query, body, now_ms), request_id)
             except Refusal as refusal:
                 return Answer(refusal.status_code, api.error_body(refusal, request_id), request_id)
 
@@ -184,18 +185,18 @@ class Sandbox:
                 raise SandboxError(str(error)) from None
 
 
-def _resolve(tables: Tables, address: str) -> str:
+def _resolve(tables: Tables, address: str, now_ms: int) -> str:
     """The id of the one component an address names. Raises SandboxError for none (with near names) or several."""
     names, _, environment = address.partition("@")
     application, _, component = names.partition("/")
-    found = tables.addresses(application, component) if application and component else []
+    found = tables.addresses(now_ms, application, component) if application and component else []
     found = [row for row in found if not environment or row[2] == environment]
     if len(found) == 1:
         return found[0][3]
     if found:
         choices = ", ".join(f"{row[0]}/{row[1]}@{row[2]}" for row in found)
         raise SandboxError(f"{address!r} names several components: {choices}")
-    known = tables.addresses()
+    known = tables.addresses(now_ms)
     texts = {f"{row[0]}/{row[1]}" for row in known}
     if environment:
         texts = {f"{row[0]}/{row[1]}@{row[2]}" for row in known}

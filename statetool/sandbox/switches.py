@@ -22,6 +22,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "job_case": ("lower", "upper"),
     "action_body": ("new", "old", "both"),
     "projects": ("one", "none", "several"),
+    "put_replica": ("honoured", "ignored"),
+    "put_omitted": ("reset", "keep"),
 }
 
 
@@ -41,6 +43,8 @@ class Switches:
     action_body        answer of an action: {job_id, component_id}, {job_id, result} or all three (section 4.2)
     token_seconds      how long a token from a password is good (section 9.1)
     projects           how many projects a look-up by name finds (section 9.2)
+    put_replica        a deployment sets the number of instances it carries, or leaves it alone (U10)
+    put_omitted        what a deployment does not mention is reset, or kept (U10)
     """
 
     job_seconds: float = 1.0
@@ -55,6 +59,8 @@ class Switches:
     action_body: str = "new"
     token_seconds: int = 86_400
     projects: str = "one"
+    put_replica: str = "honoured"
+    put_omitted: str = "reset"
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Switches))
