@@ -139,7 +139,8 @@ def main() -> None:
         for label, (figures, requests) in by_size[size].items():
             told = "" if requests is None else str(requests)
             print(
-                f"{actual:>10,}  {label:<34} {figures.wall_s:>8.2f} {figures.cpu_s:>8.2f} {figures.peak_mb:>8.0f} {told:>9}",
+                f"{actual:>10,}  {label:<34} {figures.wall_s:>8.2f} {figures.cpu_s:>8.2f} {figures.peak_mb:>8.0f} "
+                f"{told:>9}",
                 flush=True,
             )
     small, large = SIZES

@@ -24,6 +24,7 @@ from statetool.errors import Diagnostic, InvalidInput, SourceMark, UsageError
 from statetool.manifest.files import ManifestFile, read_file
 from statetool.manifest.nodes import Mapping as MapNode
 from statetool.manifest.nodes import Node, Scalar, plain_value
+from statetool.manifest.nodes import Sequence as ListNode
 from statetool.manifest.structure import Problem, describe, load_rules
 from statetool.manifest.yaml_reader import read_yaml
 
@@ -166,16 +167,14 @@ class _Reader:
             message, hint = f"{CONFIG_FILE} holds more than one document", "remove the lines with ---"
             self.diagnostics.append(Diagnostic("several_documents", message, hint, mark))
         node = result.documents[0].root if result.documents else MapNode({}, 1, 1)
-        problems: list[Problem] = []
-        load_rules("config").check(node, problems)
-        for problem in problems:
+        for problem in load_rules("config").check(node):
             self._note_problem(problem)
             if problem.code not in ("unknown_key", "missing_key"):  # these two leave the values beside them good
-                self.refused.add(".".join(part for part in problem.path[::-1] if isinstance(part, str)))
+                self.refused.add(".".join(part for part in problem.path if isinstance(part, str)))
         self._keep(node, "")
 
     def _note_problem(self, problem: Problem) -> None:
-        message = problem.before + describe(problem.path[::-1], CONFIG_FILE) + problem.after
+        message = problem.before + describe(problem.path, CONFIG_FILE) + problem.after
         mark = SourceMark(CONFIG_FILE, problem.line, problem.column)
         self.diagnostics.append(Diagnostic(problem.code, message, problem.hint, mark))
 
@@ -185,6 +184,10 @@ class _Reader:
         if isinstance(node, MapNode):
             for key, entry in node.entries.items():
                 self._keep(entry.node, f"{name}.{key}" if name else key)
+            return
+        parts = node.items if isinstance(node, ListNode) else [node]
+        if any(isinstance(part, Scalar) and part.refused for part in parts):
+            self.refused.add(name)  # by the reader, so that no schema judged its value
         else:
             self._file[name] = (node, SourceMark(CONFIG_FILE, node.line, node.column))
 
@@ -347,11 +350,8 @@ def _find_timezone(reader: _Reader) -> str | None:
 
 def _first_problem(name: str, value: object) -> Problem | None:
     """What the schema has against a value that stands in no file."""
-    rule = load_rules("config")
-    for part in name.split("."):
-        rule = rule.properties[part]
-    problems: list[Problem] = []
-    rule.check(Scalar(cast(Any, value), str(value), True, 1, 1), problems)
+    node = Scalar(cast(Any, value), str(value), True, 1, 1)
+    problems = load_rules("config", *name.split(".")).check(node)
     return problems[0] if problems else None
 
 

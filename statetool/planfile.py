@@ -18,6 +18,9 @@ from statetool.core.state import StateFile
 from statetool.errors import PlanFileError
 
 MAX_BYTES = 64 * 2**20
+_CLOCK_TOLERANCE_S = 300
+_HEAD_BYTES = 4096
+"""The keys before the changes fit in here, the fingerprint among them."""
 NEW_PLAN = "make a new one: statetool plan --out FILE"
 
 
@@ -33,13 +36,28 @@ def write_plan(path: Path, plan: Plan, *, files: FileSystem | None = None) -> No
         # Renaming would put the plan in the link's place; whoever made the link meant another file.
         if path.is_symlink():
             raise PlanFileError(f"the plan can't be saved to {path}: it is a symbolic link, which is refused")
-        if path.is_dir():
-            raise PlanFileError(f"the plan can't be saved to {path}: it is a folder")
+        _ensure_replaceable(path)
         replace_file(files or FileSystem(), path, data)
     except OSError as error:
         raise PlanFileError(
             f"the plan can't be saved to {path}: {explain(error)}", hint="choose another file for --out"
         ) from None
+
+
+def _ensure_replaceable(path: Path) -> None:
+    """Refuse to put a plan in the place of anything but a plan: a device, the state, a manifest."""
+    if not path.exists():
+        return
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not a plain file"
+        raise PlanFileError(f"the plan can't be saved to {path}: it is {kind}", hint="choose another file for --out")
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head and not (head.startswith(b"{") and b'"fingerprint"' in head):
+        raise PlanFileError(
+            f"the plan can't be saved to {path}: what stands there is not a saved plan",
+            hint="choose another file for --out, or remove that one",
+        )
 
 
 def read_plan(path: Path) -> Plan:
@@ -81,6 +99,12 @@ def ensure_plan_fits(
             hint=f"use the state it was made with, or {NEW_PLAN}",
         )
     age_s = int((datetime.fromisoformat(now) - datetime.fromisoformat(plan.created_at)).total_seconds())
+    if age_s < -_CLOCK_TOLERANCE_S:
+        raise PlanFileError(
+            f"the plan was made in the future ({plan.created_at}; it is {now} here)",
+            code="plan_from_future",
+            hint=f"set the clocks right, then {NEW_PLAN}",
+        )
     if age_s > max_age_s:
         raise PlanFileError(
             f"the plan is {_show_age(age_s)} old (made {plan.created_at}); guards.max_plan_age allows "

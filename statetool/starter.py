@@ -76,7 +76,10 @@ FILES = {"statetool.yaml": _CONFIG, "manifests/shop.yaml": _MANIFEST, "seed.yaml
 def write_starter(directory: Path) -> list[Path]:
     """Write the files into a folder, which is made where it is missing. Raises StatetoolError; then it wrote none."""
     paths = {directory / name: text for name, text in FILES.items()}
-    there = [path for path in paths if path.is_symlink() or path.exists()]
+    try:
+        there = [path for path in paths if path.is_symlink() or path.exists()]
+    except OSError as error:
+        raise StatetoolError(f"{directory} can't be written: {explain(error)}", code="init_failed") from None
     if there:
         raise StatetoolError(
             f"{', '.join(map(str, there))} {'is' if len(there) == 1 else 'are'} there already; nothing was written",

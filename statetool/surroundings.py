@@ -22,6 +22,7 @@ from statetool.backends import LockInfo
 from statetool.core.model import AppliedFrom
 
 _GIT_TIMEOUT_S = 5
+_CREDENTIAL_PREFIXES = ("HW_", "HUAWEICLOUD_", "OS_")
 _LOCAL_TIME = Path("/etc/localtime")
 _CREDENTIALS_IN_URL = re.compile(r"//[^/@]*@")
 
@@ -77,7 +78,9 @@ def applied_from(root: Path, environ: Mapping[str, str]) -> AppliedFrom:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    command = ["git", "-C", str(root), *arguments]
+    # A repository's own configuration can name programs to run: they get no hook to run by, and no credentials.
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C", str(root), *arguments]
+    harmless = {name: value for name, value in os.environ.items() if not name.startswith(_CREDENTIAL_PREFIXES)}
     try:
         # LC_ALL: nothing here reads messages, but a broken locale must not matter either.
         done = subprocess.run(  # noqa: S603 - a fixed program with fixed arguments; the path is one argument
@@ -86,7 +89,7 @@ def _git(root: Path, *arguments: str) -> str | None:
             text=True,
             timeout=_GIT_TIMEOUT_S,
             check=False,
-            env={**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
+            env={**harmless, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None

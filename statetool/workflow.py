@@ -30,7 +30,13 @@ from statetool.config import Credentials, Settings
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import Circumstances, Selection, build_plan, find_closer_looks
+from statetool.core.project import (
+    Circumstances,
+    Selection,
+    build_plan,
+    ensure_something_selected,
+    find_closer_looks,
+)
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, Interrupted, PlatformError, StatetoolError, Unauthorized
@@ -219,6 +225,7 @@ async def observe(
 ) -> tuple[Observed, ...]:
     """Every component of the applications in question: list pages first, details only where a row can't tell."""
     wanted = {entry.address for entry in desired} | set(recorded)
+    ensure_something_selected(selection, wanted)
     names = {address.application for address in wanted if selection.includes(address)}
     applications = [a for a in await platform.fetch_applications() if a.name in names or a.id in names]
     observed = await platform.fetch_components_of(applications)

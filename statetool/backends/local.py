@@ -180,7 +180,7 @@ class LocalBackend:
     def _ensure_no_rescue(self, stored: StateFile | None) -> None:
         # Asked with every lock and so before every write: while the lock is held nobody else can leave one.
         serial = stored.serial if stored else 0
-        newest = max(self._rescues(), default=None)
+        newest = max([*self._rescues(), *self._rescues_elsewhere(stored)], default=None)
         if newest is None or newest[0] <= serial:
             return
         rescue = shlex.quote(str(newest[1]))
@@ -206,11 +206,33 @@ class LocalBackend:
                     found.append((int(match[1]), entry))
         return found
 
+    def _rescues_elsewhere(self, stored: StateFile | None) -> list[tuple[int, Path]]:
+        """Rescues of this very state where a full disk sent them. Others have theirs there too: the lineage tells."""
+        found: list[tuple[int, Path]] = []
+        prefix = re.escape(f"statetool-{self._path.name}")
+        name = re.compile(prefix + _RESCUE_SUFFIX.pattern + r"\.tmp-[0-9a-f]+")
+        with contextlib.suppress(OSError):
+            for entry in self._elsewhere.iterdir():
+                match = name.fullmatch(entry.name)
+                if match and stored is not None and self._holds_lineage(entry, stored.lineage):
+                    found.append((int(match[1]), entry))
+        return found
+
+    def _holds_lineage(self, path: Path, lineage: str) -> bool:
+        try:
+            return parse_state(read_file(path, MAX_BYTES)[0]).lineage == lineage
+        except (OSError, StateUnreadable):
+            return False
+
+    @property
+    def _elsewhere(self) -> Path:
+        return self._rescue_folder or Path(tempfile.gettempdir())
+
     def _rescue(self, state: StateFile, reason: str) -> StateError:
         """Put a state that could not be saved somewhere else; the error that says where, and what repairs it."""
         failed = f"the state {self._path} could not be saved: {reason}"
         data = self._text.render(state)
-        elsewhere = self._rescue_folder or Path(tempfile.gettempdir())
+        elsewhere = self._elsewhere
         candidates = (
             self._path.with_name(f"{self._path.name}.rescue-{state.serial}"),
             # A folder of everybody: a name nobody can guess and take first.

@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import click
 
@@ -47,13 +48,27 @@ COMMANDS: Mapping[str, str] = {
 """Every command with the line that `statetool --help` shows, so that help loads none of them."""
 
 
+def _show_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        cast("Console", context.obj).out(f"{PROGRAM} {__version__}")
+        context.exit()
+
+
 @click.group(
     cls=LazyGroup,
     commands_help=COMMANDS,
     package=__name__,
     context_settings={"auto_envvar_prefix": "STATETOOL", "help_option_names": ["--help", "-help", "-h"]},
 )
-@click.version_option(__version__, "--version", "-version", message=f"{PROGRAM} %(version)s")
+@click.option(
+    "--version",
+    "-version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def statetool() -> None:
     """Desired state for components that run on Huawei Cloud ServiceStage: plan, review, apply, correct drift.
 
@@ -66,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` is without the program's name, None means that of the process. Returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console(sys.stdin, sys.stdout, sys.stderr, os.environ)
-    with _sigterm_like_ctrl_c():
+    with _ended_like_ctrl_c():
         try:
             code = _invoke(arguments, console)
         except (Exception, KeyboardInterrupt) as error:
@@ -86,13 +101,15 @@ def _invoke(arguments: list[str], console: Console) -> int:
 
 
 @contextlib.contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM end a command the way Ctrl-C does: locks released, one line, exit code 130."""
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command the way Ctrl-C does: locks released, one line, exit code 130."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with contextlib.ExitStack() as handlers:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            # What is ignored stays ignored: `nohup statetool apply` outlives its terminal.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                handlers.callback(signal.signal, number, signal.signal(number, signal.default_int_handler))
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

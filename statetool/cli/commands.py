@@ -16,6 +16,9 @@ import click
 from statetool.cli.console import Console
 from statetool.errors import UsageError
 
+_LIKENESS = 0.6
+"""Of two names, from 0 to 1, above which one is taken for a slip of the other."""
+
 
 class Option(click.Option):
     """An option that is accepted with one dash too (`-out`, as in Terraform); help shows the two dashes."""
@@ -84,7 +87,23 @@ def _global_options() -> list[click.Parameter]:
     ]
 
 
-class Command(click.Command):
+class _Helpful(click.Command):
+    """Shows its help through the console, which can't be brought down by a full disk."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        cast("Console", context.obj).out(context.get_help())
+        context.exit()
+
+
+class Command(_Helpful):
     """A command that takes the global options too, so that they may stand behind its name."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -105,18 +124,41 @@ def _explain_option(error: click.NoSuchOption, given: Iterable[str], known: Iter
 
     typed = (text.partition("=")[0] for text in given if text.startswith(error.option_name))
     name = next(typed, error.option_name)
-    names = _two_dashes(name for parameter in known for name in parameter.opts)
-    near = difflib.get_close_matches("--" + name.lstrip("-"), names, n=1)
-    return UsageError(f"there is no option {name}", hint=f"did you mean {near[0]}?" if near else None)
+    # Compared without the dashes, which would make everything a little alike.
+    names = [text.removeprefix("--") for parameter in known for text in _two_dashes(parameter.opts)]
+    near = difflib.get_close_matches(name.lstrip("-"), names, n=1, cutoff=_LIKENESS)
+    return UsageError(f"there is no option {name}", hint=f"did you mean --{near[0]}?" if near else None)
 
 
-class Group(click.Group):
+class _Family(_Helpful, click.Group):
+    """A command of commands, which names the nearest one where it has none of that name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if isinstance(error, click.NoSuchOption):
+                raise
+            raise _explain_command(ctx, args[0], self.list_commands(ctx)) from None
+
+
+def _explain_command(context: click.Context, name: str, known: Iterable[str]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=_LIKENESS)
+    hint = f"did you mean {context.command_path} {near[0]}?" if near else f"{context.command_path} --help"
+    return UsageError(f"there is no command {name}", hint=hint)
+
+
+class Group(_Family):
     """A family of commands, such as `state list` and `state show`."""
 
     command_class = Command
 
 
-class LazyGroup(click.Group):
+class LazyGroup(_Family):
     """The root: every command is the object of its own name in the module of that name, loaded when it is asked for."""
 
     def __init__(self, *args: Any, commands_help: Mapping[str, str], package: str, **kwargs: Any) -> None:

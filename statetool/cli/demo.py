@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from statetool.cli.commands import Command
+from statetool.cli.console import Console
 from statetool.errors import ExitCode
 from statetool.resources import resource_folder
 
@@ -32,35 +33,39 @@ def demo(context: click.Context) -> None:
 
 
 def _tell_story(context: click.Context, folder: Path) -> None:
+    console: Console = context.obj
     manifest = folder / "manifests" / "shop.yaml"
-    _say("A shop runs in the sandbox, and this is what should run (manifests/shop.yaml):")
-    click.echo(manifest.read_text(encoding="utf-8"))
+    _say(console, "A shop runs in the sandbox, and this is what should run (manifests/shop.yaml):")
+    console.out(manifest.read_text(encoding="utf-8"))
     _run(context, folder, "sandbox", "seed", "seed.yaml")
-    _say("What would have to happen? A plan changes nothing.")
+    _say(console, "What would have to happen? A plan changes nothing.")
     _run(context, folder, "plan")
-    _say("Do it, and follow every job to its end.")
+    _say(console, "Do it, and follow every job to its end.")
     _run(context, folder, "apply", "--auto-approve")
-    _say("A colleague scales a component in the console, behind our back.")
+    _say(console, "A colleague scales a component in the console, behind our back.")
     _run(context, folder, "sandbox", "disturb", "shop/pay", "--replicas", "10")
-    _say("The manifest did not change, so this is drift: shown, and left alone without permission.")
+    _say(console, "The manifest did not change, so this is drift: shown, and left alone without permission.")
     _run(context, folder, "plan")
-    _say("Put it back.")
+    _say(console, "Put it back.")
     _run(context, folder, "apply", "--correct-drift", "--auto-approve")
-    _say("And a new plan is empty:")
+    _say(console, "And a new plan is empty:")
     _run(context, folder, "plan")
-    click.echo("\nNo changes.")
+    console.out("\nNo changes.")
 
 
-def _say(sentence: str) -> None:
-    click.secho(f"\n# {sentence}\n", bold=True)
+def _say(console: Console, sentence: str) -> None:
+    text = f"\n# {sentence}\n"
+    console.out(click.style(text, bold=True) if console.color(console.stdout) else text)
 
 
 def _run(context: click.Context, folder: Path, *arguments: str) -> None:
     """One command of this tool, shown as it is typed. The demo stops with the exit code of the first that fails."""
     from statetool.cli import main
 
-    click.secho(f"$ statetool {' '.join(arguments)}\n", dim=True)
-    plain = ["--no-color"] if context.obj.no_color else []
+    console: Console = context.obj
+    text = f"$ statetool {' '.join(arguments)}\n"
+    console.out(click.style(text, dim=True) if console.color(console.stdout) else text)
+    plain = ["--no-color"] if console.no_color else []
     code = main([*plain, "--chdir", str(folder), *arguments])
     if code != ExitCode.DONE:
         context.exit(code)

@@ -45,5 +45,6 @@ def plan(
     show_plan(console, made, view_format, timezone_of(project), show_unmanaged=show_unmanaged)
     if out is not None:
         command = f"statetool apply {shlex.quote(str(out))}"
-        console.tell(for_terminal(f"Saved to {out}. To apply exactly this plan: {command}"))
+        use = f"To apply exactly this plan: {command}" if made.can_apply else "It holds nothing to apply."
+        console.tell(for_terminal(f"Saved to {out}. {use}"))
     return plan_exit_code(made, detailed=detailed_exitcode)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import TracebackType
 from zoneinfo import ZoneInfo
 
+import click
+
 from statetool.backends import LockInfo
 from statetool.cli.console import Console
 from statetool.cli.project import timezone_of
@@ -103,6 +105,7 @@ class RunView:
                     outcome.plan,
                     outcome.summary,
                     remaining=outcome.remaining,
+                    saved=self._saved is not None,
                     width=console.width,
                     color=console.color(console.stdout),
                 )
@@ -114,8 +117,12 @@ class RunView:
         self._show(plan)
         if not self._auto_approve:
             self._console.tell("")
-            if not ask_for_yes(self._console):
-                return False
+            try:
+                if not ask_for_yes(self._console):
+                    return False
+            except KeyboardInterrupt:
+                self._console.tell("\nInterrupted: nothing was sent, nothing was recorded.")
+                raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         self._start_progress(plan)
         return True
 

@@ -82,8 +82,12 @@ def disturb(console: Console, /, address: str, data: Path | None, endpoint: str 
     """Change a component behind the tool's back."""
     with _controls(data, endpoint) as controls:
         controls.disturb(address, **changes)
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items() if value is not None)
-    console.out(for_terminal(f"Disturbed {address}: {told}."))
+    told = [
+        f'fail next job: "{value}"' if name == "fail_next_job" else f"{name.replace('_', ' ')} {value}"
+        for name, value in changes.items()
+        if value is not None
+    ]
+    console.out(for_terminal(f"Disturbed {address}: {', '.join(told)}."))
 
 
 @sandbox.command(cls=Command)

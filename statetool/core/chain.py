@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from statetool.core.diff import FieldDiff
 from statetool.core.model import Address, Json, Ready, StatusClass
-from statetool.core.plan import CAUSE_WORDS, EDGE_VERBS, Action, HeldBack, Risk, SendIf, Verb
+from statetool.core.plan import CAUSE_WORDS, EDGE_VERBS, Action, FieldChange, HeldBack, Risk, SendIf, Verb
 
 ALLOWED: Mapping[StatusClass, frozenset[Verb]] = {
     StatusClass.READY: frozenset({Verb.SCALE, Verb.STOP, Verb.RESTART, Verb.ROLLBACK}),
@@ -123,8 +123,7 @@ class ActionChain:
         """List a field as waiting for another status."""
         code, why, hint = _DEFERRED[self.status]
         for change in fd.changes:
-            moved = f"{show(change.before)} -> {show(change.after)}"
-            message = f"{change.path} {moved} {why}"
+            message = f"{_moved(change)} {why}"
             self.held_back.append(HeldBack(self.address, change.path, code, message, hint))
 
 
@@ -133,8 +132,13 @@ def _reason(fd: FieldDiff, send_if: SendIf) -> str:
         return "puts the number of instances back if fewer come back"
     if fd.cause is None:
         return "keeps the number of instances if another comes back"
-    parts = [f"{change.path} {show(change.before)} -> {show(change.after)}" for change in fd.changes]
-    return f"{', '.join(parts)}: {CAUSE_WORDS[fd.cause]}"
+    return f"{', '.join(_moved(change) for change in fd.changes)}: {CAUSE_WORDS[fd.cause]}"
+
+
+def _moved(change: FieldChange) -> str:
+    """`replicas 4 -> 6`; `replicas 4` where only the record lacks it."""
+    before, after = show(change.before), show(change.after)
+    return f"{change.path} {after}" if before == after else f"{change.path} {before} -> {after}"
 
 
 def show(value: Json) -> str:

@@ -165,7 +165,8 @@ def _diff_version(wanted: VersionPicture, wish: Wish | None, seen: VersionPictur
     only_rule = differs_in_rule_only(wanted, seen)
     shown = seen if comparable else (recorded or seen)
     if cause is not None:
-        changes = picture_changes(shown, wanted, cause, recorded)
+        # Nothing may differ in what is shown: while a job runs, or a candidate has all traffic but is not promoted.
+        changes = picture_changes(shown, wanted, cause, recorded) or _recorded_only(recorded, wanted)
     else:
         changes = _recorded_only(recorded, wanted) if unrecorded else ()
     permission = GRAY_FIELD if only_rule else VERSION_FIELD

@@ -27,6 +27,10 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_]+")
 _FORMAT_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 
 
+_LARGEST_INTEGER = 2**53 - 1
+"""What every reader of JSON can hold exactly; beyond it nothing here has a meaning."""
+
+
 class DocumentError(ValueError):
     """One sentence about what is wrong with a document, its path included."""
 
@@ -112,6 +116,8 @@ class Fields:
             _fail((*self._path, key), "a whole number", value)
         if minimum is not None and value < minimum:
             self.fail(key, f"must be at least {minimum}, not {value}")
+        if abs(value) > _LARGEST_INTEGER:
+            self.fail(key, f"must be at most {_LARGEST_INTEGER}")
         return value
 
     def optional_integer(self, key: str, *, minimum: int | None = None) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.plan import Finding
@@ -118,11 +118,18 @@ class _Directory:
 
 
 def _not_found(address: Address, directory: _Directory) -> Finding:
+    elsewhere = directory.find(replace(address, environment=None))
     near = directory.near(address)
-    if near:
+    if elsewhere:
+        places = ", ".join(sorted({hit.address.environment or "-" for hit in elsewhere}))
+        hint = f"it exists in environment {places}"
+    elif near:
         hint = f"did you mean {', '.join(near)}?"
     elif not directory.has_application(address.application):
-        hint = f"the platform shows no component in an application {address.application}; check project and region"
+        hint = (
+            f"the platform shows no component in an application {address.application}; "
+            "check its name, the project and the region"
+        )
     else:
         hint = "statetool runs components, it does not create them; create it first, or take it out of the manifest"
     message = "the platform has no such component"

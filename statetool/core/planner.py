@@ -91,6 +91,9 @@ def plan_component(
     told = replace(told, findings=(*_both_warnings(acting, diff.picture, recorded, desired), *decision.findings))
     sequence = ActionSequence(desired, recorded, observed, diff, acting, rules)
     sequence.build(decision.steps)
+    if sequence.revealed is not None:
+        revealed = _left_alone(desired.address, [sequence.revealed], diff.picture, recorded, observed, rules.now)
+        told = replace(told, left_alone=(*told.left_alone, *revealed))
     actions = tuple(sequence.chain.actions)
     protected = _check_protected(desired, actions, rules)
     if protected:

@@ -6,7 +6,8 @@ deny blocks. One component alone is `planner.py`. It must not read anything: all
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -17,6 +18,7 @@ from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.plan import Blocked, Change, Counts, Finding, Kind, Plan
 from statetool.core.planner import ComponentPlan, plan_component
 from statetool.core.sequence import PlanRules
+from statetool.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,21 @@ class Selection:
         if self.targets and not any(fnmatchcase(text, glob) for glob in self.targets):
             return False
         return not any(fnmatchcase(text, glob) for glob in self.excludes)
+
+
+def ensure_something_selected(selection: Selection, addresses: Collection[Address]) -> None:
+    """Refuse a glob that fits no address: a typo must not end in a plan that says all is well. Raises UsageError."""
+    known = sorted({str(address) for address in addresses})
+    for flag, globs in (("--target", selection.targets), ("--exclude", selection.excludes)):
+        for glob in globs:
+            if known and not any(fnmatchcase(text, glob) for text in known):
+                near = difflib.get_close_matches(glob, known, n=3, cutoff=0.5)
+                hint = f"did you mean {' or '.join(near)}?" if near else "`statetool plan` lists the addresses"
+                raise UsageError(f"{flag} {glob} fits no component", code="nothing_selected", hint=hint)
+    if known and not any(selection.includes(address) for address in addresses):
+        raise UsageError(
+            "--target and --exclude together leave no component", code="nothing_selected", hint="widen one of them"
+        )
 
 
 @dataclass(frozen=True, slots=True)

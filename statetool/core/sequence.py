@@ -8,7 +8,7 @@ decided by `planner.py` before; whether the status allows a verb is `chain.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from statetool.core.canonical import rule_to_json
 from statetool.core.chain import ActionChain, Move
@@ -27,7 +27,7 @@ from statetool.core.model import (
     StatusClass,
 )
 from statetool.core.picture import observed_values, rule_paths
-from statetool.core.plan import Change, FieldChange, Kind, PlanMode, Risk, SendIf, Verb, WishUpdate, WishValue
+from statetool.core.plan import Cause, Change, FieldChange, Kind, PlanMode, Risk, SendIf, Verb, WishUpdate, WishValue
 from statetool.core.version_rows import Step, StepKind
 
 _RULE_PATHS = ("gray.weight", "gray.match", "gray.rules")
@@ -66,6 +66,8 @@ class ActionSequence:
     chain: ActionChain = field(init=False)
     updates: list[WishUpdate] = field(default_factory=list)
     listed: list[FieldChange] = field(default_factory=list)
+    revealed: FieldDiff | None = None
+    """Drift that the plan itself brings to light, and leaves alone."""
 
     def __post_init__(self) -> None:
         values = observed_values(self.observed, self.recorded)
@@ -157,7 +159,7 @@ class ActionSequence:
             Risk.VERSION if step.is_deep else Risk.REVERT,
             goal,
             parameters={"version": step.version} if verb is Verb.ROLLBACK else {},
-            watches=("version", "gray.version") if is_abort else ("version",),
+            watches=("version", "gray.version") if is_abort else ("version", *self._number_at_stake()),
             forgets=_GONE_WITH_GRAY,
         )
 
@@ -192,6 +194,16 @@ class ActionSequence:
             else:
                 self.chain.hold_back(fd)
 
+    def _number_at_stake(self) -> tuple[str, ...]:
+        """What a version change must find unmoved besides the version.
+
+        A version change hides how many instances there were, and the scale behind it sets the desired number: where
+        somebody has scaled since the plan, that would take away instances in a way nobody was shown.
+        """
+        fd = self.diff.fields.get(REPLICAS_FIELD)
+        is_set_afterwards = fd is not None and fd.comparable and (fd.cause is None or REPLICAS_FIELD in self.acting)
+        return (REPLICAS_FIELD,) if is_set_afterwards else ()
+
     def _scale_comparable(self, fd: FieldDiff, wanted: int, version_changed: bool) -> None:
         if REPLICAS_FIELD in self.acting:
             action_id = self._add_scale(fd, wanted, self.observed.replicas)
@@ -208,10 +220,14 @@ class ActionSequence:
         configured = self._number_before()
         if fd.cause is not None:
             may_act = REPLICAS_FIELD in self.acting
-        elif configured == wanted:
-            may_act = version_changed
+        elif configured is None or configured == wanted:
+            may_act = configured is None or version_changed
         else:
-            may_act = configured is None or self.rules.permits_drift(self.desired, REPLICAS_FIELD)
+            # Only now is it known that the number was changed outside while the status hid it.
+            change = FieldChange(REPLICAS_FIELD, configured, wanted, Cause.DRIFT)
+            fd = replace(fd, cause=Cause.DRIFT, changes=(change,))
+            may_act = self.rules.permits_drift(self.desired, REPLICAS_FIELD)
+            self.revealed = None if may_act else fd
         if not may_act:
             if version_changed:
                 self._keep_number(configured)

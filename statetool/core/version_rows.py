@@ -262,8 +262,17 @@ def _latched(s: Situation, version: str) -> Decision | None:
         "version_rejected",
         f"{version} was rejected at {entry.at} ({entry.reason}, by {entry.by})",
         f"name another version, or `statetool rollout clear {s.address} {version} --reason TEXT`, "
-        "or --override version_rejected for one run",
+        f"or --override version_rejected for one run{_what_comes_after(s, version)}",
     )
+
+
+def _what_comes_after(s: Situation, version: str) -> str:
+    """Nobody should be led from one refusal into the next: a version that is gone has to be deployed anew."""
+    stable = s.seen.stable
+    runs = s.seen.gray is not None and s.seen.gray.version == version
+    if runs or (stable is not None and version in _older_versions(s, stable)):
+        return ""
+    return f"; {version} must then be deployed by your usual way, for this statetool does not deploy"
 
 
 def _deny_gray_start(s: Situation, wanted: Gray) -> Decision:

@@ -27,7 +27,7 @@ from statetool.core.model import (
 )
 from statetool.errors import Diagnostic, SourceMark
 from statetool.manifest.nodes import Document, Entry, Mapping, Node, Scalar, Sequence
-from statetool.manifest.structure import Problem, Rule, describe
+from statetool.manifest.structure import Problem, Rules, describe
 
 _DEFAULT_KEYS = frozenset({"replicas", "state", "labels", "lifecycle", "ready"})
 _BARE_CORRECT = frozenset(DRIFT_FIELDS) - {VERSION_FIELD}
@@ -58,12 +58,10 @@ class DocumentParts:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-def build_document(document: Document, rule: Rule) -> DocumentParts:
-    """Check one document against the schema's rule and build its components."""
+def build_document(document: Document, rules: Rules) -> DocumentParts:
+    """Check one document against the schema's rules and build its components."""
     builder = _Builder(document)
-    problems: list[Problem] = []
-    rule.check(document.root, problems)
-    for problem in problems:
+    for problem in rules.check(document.root):
         builder.note_problem(problem)
     builder.build()
     return builder.result
@@ -83,7 +81,7 @@ class _Builder:
         return Address(self.application, component, self.environment) if self.application else None
 
     def note_problem(self, problem: Problem) -> None:
-        path = problem.path[::-1]
+        path = problem.path
         address = self.address(str(path[1])) if len(path) >= 2 and path[0] == "components" else None
         self.result.diagnostics.append(
             Diagnostic(

@@ -1,9 +1,8 @@
 """Nodes against a JSON Schema: unknown keys, types, enums, ranges, patterns, each with its place and our words.
 
-Owns the reading of the schemas that people's files follow. The schema decides what is allowed, this module only
-how a refusal is said. It walks the nodes itself: jsonschema takes many times as long on a large project and
-knows no places; a test holds the two together. A keyword this module does not know is a programming error, so
-that a schema cannot say what the tool ignores.
+Owns how a refusal is said and where it is shown. What is allowed the schema says, and jsonschema decides: every
+error it finds becomes a Problem here, but for relations between keys, which have words of their own in
+components.py. An error keyword without words is a programming error; a test holds schemas and words together.
 
 Beside JSON Schema's own keywords it reads three annotations: `patternErrorMessage` (what the text must be),
 `x-code` (the error code for that) and `x-hint` (what to write instead of a wrong type).
@@ -14,19 +13,29 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from statetool.manifest import nodes
 from statetool.manifest.nodes import Node, Scalar
-from statetool.schema import load_schema
+from statetool.schema import SchemaError, Validator, file_validator
 
-_ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "default"}
-_BY_RULES = {"oneOf", "dependentRequired"}
-"""Relations between keys: said in components.py, where they have words of their own."""
-_KINDS: Mapping[type, str] = {type(None): "null", bool: "boolean", int: "integer", float: "number", str: "string"}
+KeyPath: TypeAlias = "tuple[str | int, ...]"
+Schema: TypeAlias = "Mapping[str, Any]"
+
+BY_COMPONENTS = frozenset({"oneOf", "dependentRequired"})
+"""Relations between keys: components.py says them."""
+_KINDS: Mapping[type, str] = {
+    type(None): "null",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    nodes.Mapping: "object",
+    nodes.Sequence: "array",
+}
 _TYPE_WORDS = {
     "integer": "a whole number",
     "number": "a number",
@@ -35,203 +44,236 @@ _TYPE_WORDS = {
     "array": "a list",
     "object": "a map",
 }
+_LATE = {"missing_key": 1, "duplicate_item": 2}
+"""Said after whatever else stands at the same place."""
 _NEAR = 0.75
 """Below this likeness a suggestion is a guess: `release` is not a misspelt `replicas`."""
+_MAX_DEPTH = 64
+"""As deep as a file may be written. Only aliases get deeper, far below where any schema looks: cut off there."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """One refusal. The message is `before`, then the described path, then `after`."""
+    """One refusal. The message is `before`, then the described path from the root, then `after`."""
 
     code: str
     line: int
     column: int
+    path: KeyPath
     after: str
     hint: str
     before: str = ""
-    path: list[str | int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Rule:
-    """One schema, ready to be asked. `types` empty means any; `branches` are those of anyOf, told apart by type."""
+class _Words(NamedTuple):
+    code: str
+    after: str
+    hint: str
 
-    types: frozenset[str] = frozenset()
-    enum: tuple[Any, ...] = ()
-    minimum: float | None = None
-    maximum: float | None = None
-    pattern: re.Pattern[str] | None = None
-    says: str | None = None
-    code: str | None = None
-    hint: str | None = None
-    min_length: int = 0
-    max_length: int | None = None
-    properties: dict[str, Rule] = field(default_factory=dict)
-    additional: Rule | None = None
-    names: Rule | None = None
-    required: tuple[str, ...] = ()
-    items: Rule | None = None
-    min_items: int = 0
-    unique: bool = False
-    branches: tuple[Rule, ...] = ()
 
-    def check(self, node: Node, found: list[Problem]) -> None:
-        """Add what is wrong with the node and everything under it."""
-        if isinstance(node, Scalar):
-            self._check_scalar(node, found)
-        elif isinstance(node, nodes.Mapping):
-            rule = self._for_kind("object")
-            if rule is None:
-                found.append(self._wrong_type(node))
-            else:
-                rule._check_map(node, found)
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """One schema, ready to be asked."""
+
+    validator: Validator
+
+    def check(self, root: Node) -> list[Problem]:
+        """What is wrong with the node and all under it, in the document's order, but for what the reader refused."""
+        found: dict[Problem, None] = {}  # a dict: a text too long and of a wrong pattern is two errors, but one problem
+        for error in self.validator.iter_errors(_values(root)):
+            found.update(dict.fromkeys(_translate(error, root)))
+        # jsonschema goes by the order of the schema or of a set; people by that of the document.
+        return sorted(found, key=lambda problem: (_LATE.get(problem.code, 0), _find(root, problem.path)[1]))
+
+
+@cache
+def load_rules(name: str, *keys: str) -> Rules:
+    """The rules of the schema of that name, or for what stands under these keys there; made once a process."""
+    return Rules(file_validator(name, *keys))
+
+
+def _values(node: Node, depth: int = _MAX_DEPTH) -> object:
+    """The node as jsonschema takes it."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, nodes.Mapping):
+        return {key: _values(entry.node, depth - 1) for key, entry in node.entries.items()} if depth else {}
+    return [_values(item, depth - 1) for item in node.items] if depth else []
+
+
+def _find(root: Node, path: KeyPath) -> tuple[Node, list[tuple[int, int]]]:
+    """The node at that path, and the way to it in numbers that sort as the document does."""
+    node, steps = root, []
+    for part in path:
+        if isinstance(node, nodes.Mapping):
+            line, column, node = node.entries[str(part)]
+            steps.append((line, column))
+        elif isinstance(node, nodes.Sequence):
+            node = node.items[int(part)]
+            steps.append((int(part), 0))
+    return node, steps
+
+
+def _translate(error: SchemaError, root: Node, whole: Schema | None = None) -> Iterator[Problem]:
+    """One error in our words. `whole` is the schema with the anyOf, where the error is of a branch of it."""
+    keyword, path, schema = str(error.validator), tuple(error.absolute_path), cast(Schema, error.schema)
+    node, before = _find(root, path)[0], ""
+    if keyword in BY_COMPONENTS or (isinstance(node, Scalar) and node.refused):
+        return
+    if "propertyNames" in error.schema_path:
+        key = str(error.instance)
+        entry = cast(nodes.Mapping, node).entries[key]
+        node, path, before = Scalar(key, key, True, entry.line, entry.column), (*path, key), "the name of "
+    branch = _branch(whole or schema, node)
+    if keyword == "anyOf" and branch is not None:
+        for inner in error.context or ():
+            if schema["anyOf"][inner.schema_path[0]] is branch:
+                yield from _translate(inner, root, schema if not inner.path else None)
+    elif keyword in OF_MAPS:
+        yield from OF_MAPS[keyword](schema, cast(nodes.Mapping, node), path)
+    elif keyword == "uniqueItems":
+        after, hint = f" holds {say(node)} twice", "remove one of the two"
+        yield Problem("duplicate_item", node.line, node.column, path[:-1], after, hint)
+    else:
+        # A value of a wrong type is refused by other keywords too: that is still one problem.
+        explain = OF_VALUES[keyword] if branch is not None else _wrong_type
+        code, after, hint = explain(whole or schema, schema, node)
+        yield Problem(code, node.line, node.column, path, after, hint, before)
+
+
+def _unknown_keys(schema: Schema, node: nodes.Mapping, path: KeyPath) -> Iterator[Problem]:
+    known = schema["properties"]
+    for key, entry in node.entries.items():
+        if key not in known:
+            hint = suggest(key, known) or "known keys here: " + ", ".join(sorted(known))
+            yield Problem("unknown_key", entry.line, entry.column, path, "", hint, f"unknown key {quote(key)} in ")
+
+
+def _missing_keys(schema: Schema, node: nodes.Mapping, path: KeyPath) -> Iterator[Problem]:
+    for key in schema["required"]:
+        if key not in node.entries:
+            yield Problem("missing_key", node.line, node.column, path, f" lacks the key '{key}'", f"add `{key}:`")
+
+
+def _wrong_type(whole: Schema, _: Schema, node: Node) -> _Words:
+    wanted, hint = _wanted(whole), whole.get("x-hint")
+    if not isinstance(node, Scalar):
+        return _Words("wrong_type", f" must be {wanted}, not {say(node)}", hint or f"write {wanted}")
+    if node.value is None:
+        value = "{}" if _branch(whole, "object") else wanted
+        return _Words("null_value", " has no value", hint or f"write {value}, or remove the key")
+    if isinstance(node.value, str):
+        hint = _hint_for_text(whole, node)
+    else:
+        text = _branch(whole, "string")
+        if text is not None and "enum" not in text:
+            return _unquoted(text, node)
+    return _Words("wrong_type", f" must be {wanted}, not {say(node)}", hint or f"write {wanted}")
+
+
+def _unquoted(schema: Schema, node: Scalar) -> _Words:
+    """A number or boolean where text is needed: YAML would make 1.1 of 1.10."""
+    hint = f'write "{node.raw}" in quotes'
+    if not re.search(schema.get("pattern", ""), node.raw):
+        hint = f"put it in quotes; it must be {schema.get('patternErrorMessage')}"
+    kind = "the truth value" if isinstance(node.value, bool) else "the number"
+    after = f" must be text, but {node.raw} without quotes is {kind} {json.dumps(node.value)}"
+    return _Words("unquoted_text", after, hint)
+
+
+def _hint_for_text(whole: Schema, node: Scalar) -> str | None:
+    if _branch(whole, "integer") and node.quoted and node.raw.isascii() and node.raw.isdigit():
+        return "remove the quotes"
+    if "x-hint" in whole:
+        return str(whole["x-hint"])
+    if _branch(whole, "object"):
+        return "write its keys as `key: value`, with a space after ':'"
+    if _branch(whole, "array"):
+        return "write it as a list: [first, second]"
+    if _branch(whole, "integer"):
+        return "write it in decimal digits, without leading zeros"
+    return "write true or false" if _branch(whole, "boolean") else None
+
+
+def _not_listed(whole: Schema, schema: Schema, node: Node) -> _Words:
+    hint = suggest(cast(Scalar, node).raw, (str(value) for value in schema["enum"] if value is not None))
+    if hint is None and "anyOf" in whole:
+        return _wrong_type(whole, schema, node)  # a word where a number may stand too: a number badly written
+    wanted = _wanted(whole)
+    return _Words(
+        "unknown_value", f" must be {wanted}, not {say(node)}", hint or whole.get("x-hint") or f"write {wanted}"
+    )
+
+
+def _out_of_range(_: Schema, schema: Schema, node: Node) -> _Words:
+    wanted = _wanted(schema)
+    return _Words("out_of_range", f" must be {wanted}, not {cast(Scalar, node).raw}", f"write {wanted}")
+
+
+def _bad_text(_: Schema, schema: Schema, node: Node) -> _Words:
+    longest = schema.get("maxLength")
+    limits = f" of {schema.get('minLength', 0)} to {longest} characters" if longest else " that is not empty"
+    says = schema.get("patternErrorMessage", "text" + limits)
+    after = f" must be {says}, not {quote(str(cast(Scalar, node).value))}"
+    return _Words(schema.get("x-code", "bad_text"), after, schema.get("x-hint", f"write {says}"))
+
+
+def _empty_list(*_: object) -> _Words:
+    return _Words("empty_list", " is empty", "add an entry, or remove the key")
+
+
+OF_MAPS: Mapping[str, Callable[[Schema, nodes.Mapping, KeyPath], Iterator[Problem]]] = {
+    "additionalProperties": _unknown_keys,
+    "required": _missing_keys,
+}
+OF_VALUES: Mapping[str, Callable[[Schema, Schema, Node], _Words]] = {
+    "type": _wrong_type,
+    "anyOf": _wrong_type,
+    "enum": _not_listed,
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
+    "pattern": _bad_text,
+    "minLength": _bad_text,
+    "maxLength": _bad_text,
+    "minItems": _empty_list,
+}
+
+
+def _branch(schema: Schema, value: Node | str) -> Schema | None:
+    """The schema that judges a value of the node's kind: itself, or one of its branches."""
+    if isinstance(value, Scalar):
+        kind = _KINDS[type(value.value)]
+    else:
+        kind = value if isinstance(value, str) else _KINDS[type(value)]
+    for part in schema.get("anyOf", (schema,)):
+        if kind in _types(part) or (kind == "integer" and "number" in _types(part)):
+            return cast(Schema, part)
+    return None
+
+
+def _types(schema: Schema) -> list[str]:
+    types = schema["type"]
+    return [types] if isinstance(types, str) else sorted(types)
+
+
+def _wanted(schema: Schema) -> str:
+    """What may stand here, in words."""
+    words: list[str] = []
+    for part in schema.get("anyOf", (schema,)):
+        if "enum" in part:
+            words += [str(value) for value in part["enum"] if value is not None]
         else:
-            rule = self._for_kind("array")
-            if rule is None:
-                found.append(self._wrong_type(node))
-            else:
-                rule._check_list(node, found)
-
-    def _for_kind(self, kind: str) -> Rule | None:
-        """The rule that judges a value of this kind: itself, or one of its branches."""
-        for rule in self.branches or (self,):
-            if kind in rule.types or (kind == "integer" and "number" in rule.types):
-                return rule
-        return None
-
-    def _check_scalar(self, node: Scalar, found: list[Problem]) -> None:
-        rule = self._for_kind(_KINDS[type(node.value)])
-        if node.refused:
-            return
-        if rule is None:
-            found.append(self._wrong_type(node))
-        elif rule.enum and node.value not in rule.enum:
-            found.append(self._not_listed(rule, node))
-        elif isinstance(node.value, str):
-            rule._check_text(node, node.value, found)
-        elif isinstance(node.value, (int, float)) and not rule._in_range(node.value):
-            found.append(
-                _problem("out_of_range", node, f" must be {rule.wanted()}, not {node.raw}", f"write {rule.wanted()}")
-            )
-
-    def _in_range(self, value: float) -> bool:
-        if self.minimum is not None and value < self.minimum:
-            return False
-        return self.maximum is None or value <= self.maximum
-
-    def _check_text(self, node: Scalar, value: str, found: list[Problem]) -> None:
-        if self.pattern is not None and not self.pattern.search(value):
-            wrong = True
-        else:
-            wrong = len(value) < self.min_length or (self.max_length is not None and len(value) > self.max_length)
-        if not wrong:
-            return
-        limits = f" of {self.min_length} to {self.max_length} characters" if self.max_length else " that is not empty"
-        says = self.says or "text" + limits
-        found.append(
-            _problem(
-                self.code or "bad_text", node, f" must be {says}, not {quote(value)}", self.hint or f"write {says}"
-            )
-        )
-
-    def _check_map(self, node: nodes.Mapping, found: list[Problem]) -> None:
-        for key, entry in node.entries.items():
-            rule = self.properties.get(key) or self.additional
-            before = len(found)
-            if rule is None:
-                found.append(self._unknown_key(key, entry))
-                continue
-            if self.names is not None:
-                self.names.check(Scalar(key, key, True, entry.line, entry.column), found)
-                for problem in found[before:]:
-                    problem.before = "the name of "
-            rule.check(entry.node, found)
-            for problem in found[before:]:
-                problem.path.append(key)
-        for key in self.required:
-            if key not in node.entries:
-                found.append(_problem("missing_key", node, f" lacks the key '{key}'", f"add `{key}:`"))
-
-    def _check_list(self, node: nodes.Sequence, found: list[Problem]) -> None:
-        if len(node.items) < self.min_items:
-            found.append(_problem("empty_list", node, " is empty", "add an entry, or remove the key"))
-        if self.items is None:
-            return
-        seen: set[str] = set()
-        for index, item in enumerate(node.items):
-            before = len(found)
-            self.items.check(item, found)
-            for problem in found[before:]:
-                problem.path.append(index)
-            if self.unique:
-                spelling = json.dumps(nodes.plain_value(item), sort_keys=True)
-                if spelling in seen:
-                    found.append(_problem("duplicate_item", item, f" holds {say(item)} twice", "remove one of the two"))
-                seen.add(spelling)
-
-    def _unknown_key(self, key: str, entry: nodes.Entry) -> Problem:
-        hint = suggest(key, self.properties) or "known keys here: " + ", ".join(sorted(self.properties))
-        return Problem("unknown_key", entry.line, entry.column, "", hint, f"unknown key {quote(key)} in ")
-
-    def _not_listed(self, rule: Rule, node: Scalar) -> Problem:
-        hint = suggest(node.raw, (str(value) for value in rule.enum if value is not None))
-        wanted = self.wanted()
-        if hint is None and self.branches:
-            return self._wrong_type(node)  # a word where a number may stand too: more likely a number badly written
-        return _problem(
-            "unknown_value", node, f" must be {wanted}, not {say(node)}", hint or self.hint or f"write {wanted}"
-        )
-
-    def _wrong_type(self, node: Node) -> Problem:
-        wanted = self.wanted()
-        if isinstance(node, Scalar) and node.value is None:
-            value = "{}" if self._for_kind("object") else wanted
-            return _problem("null_value", node, " has no value", self.hint or f"write {value}, or remove the key")
-        text = self._for_kind("string")
-        if isinstance(node, Scalar) and not isinstance(node.value, str) and text is not None and not text.enum:
-            return self._unquoted(text, node)
-        hint = self._hint_for_text(node) if isinstance(node, Scalar) and isinstance(node.value, str) else self.hint
-        return _problem("wrong_type", node, f" must be {wanted}, not {say(node)}", hint or f"write {wanted}")
-
-    def _unquoted(self, rule: Rule, node: Scalar) -> Problem:
-        """A number or boolean where text is needed: YAML would make 1.1 of 1.10."""
-        hint = f'write "{node.raw}" in quotes'
-        if rule.pattern is not None and not rule.pattern.search(node.raw):
-            hint = f"put it in quotes; it must be {rule.says}"
-        kind = "the truth value" if isinstance(node.value, bool) else "the number"
-        after = f" must be text, but {node.raw} without quotes is {kind} {json.dumps(node.value)}"
-        return _problem("unquoted_text", node, after, hint)
-
-    def _hint_for_text(self, node: Scalar) -> str | None:
-        if self._for_kind("integer") and node.quoted and node.raw.isascii() and node.raw.isdigit():
-            return "remove the quotes"
-        if self.hint is not None:
-            return self.hint
-        if self._for_kind("object"):
-            return "write its keys as `key: value`, with a space after ':'"
-        if self._for_kind("array"):
-            return "write it as a list: [first, second]"
-        if self._for_kind("integer"):
-            return "write it in decimal digits, without leading zeros"
-        return "write true or false" if self._for_kind("boolean") else None
-
-    def wanted(self) -> str:
-        """What may stand here, in words."""
-        words: list[str] = []
-        for rule in self.branches or (self,):
-            if rule.enum:
-                words += [str(value) for value in rule.enum if value is not None]
-                continue
-            words += [_TYPE_WORDS[kind] + rule._range() for kind in sorted(rule.types) if kind != "null"]
-        return join_or(words)
-
-    def _range(self) -> str:
-        if self.minimum is not None and self.maximum is not None:
-            return f" from {self.minimum} to {self.maximum}"
-        return f" of at least {self.minimum}" if self.minimum is not None else ""
+            words += [_TYPE_WORDS[kind] + _range(part) for kind in _types(part) if kind != "null"]
+    return join_or(words)
 
 
-def describe(path: list[str | int], whole: str) -> str:
+def _range(schema: Schema) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f" from {schema['minimum']} to {schema['maximum']}"
+    return f" of at least {schema['minimum']}" if "minimum" in schema else ""
+
+
+def describe(path: KeyPath, whole: str) -> str:
     """`gray.rules[0].key of component cart` for a path from the root of the file; `whole` names the root itself."""
     if len(path) >= 2 and path[0] == "components":
         inner = _dotted(path[2:])
@@ -264,67 +306,7 @@ def say(node: Node) -> str:
     return f"the number {node.raw}" if not isinstance(node.value, bool) else node.raw
 
 
-@cache
-def load_rules(name: str) -> Rule:
-    """The rules of the schema of that name, made once a process."""
-    schema = load_schema(name)
-    return build_rule(schema, schema)
-
-
-def build_rule(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Rule:
-    """A rule from a schema, with references into its root resolved. Raises ValueError for an unknown keyword."""
-    given = dict(schema)
-    reference = given.pop("$ref", None)
-    if reference is not None:
-        name = str(reference).removeprefix("#/$defs/")
-        given = {**root["$defs"][name], **given}
-    rule = Rule()
-    for keyword, value in given.items():
-        _set_keyword(rule, keyword, value, root)
-    return rule
-
-
-def _set_keyword(rule: Rule, keyword: str, value: Any, root: Mapping[str, Any]) -> None:
-    simple = _SIMPLE.get(keyword)
-    if simple is not None:
-        setattr(rule, simple, value)
-    elif keyword == "type":
-        rule.types = frozenset([value] if isinstance(value, str) else value)
-    elif keyword in ("enum", "required"):
-        setattr(rule, keyword, tuple(value))
-    elif keyword == "pattern":
-        # Python's $ also matches before a last line break, JSON Schema's does not.
-        rule.pattern = re.compile(re.sub(r"\$$", r"\\Z", value))
-    elif keyword == "properties":
-        rule.properties = {key: build_rule(part, root) for key, part in value.items()}
-    elif keyword == "anyOf":
-        rule.branches = tuple(build_rule(part, root) for part in value)
-    elif keyword in ("items", "propertyNames"):
-        setattr(rule, "items" if keyword == "items" else "names", build_rule(value, root))
-    elif keyword == "additionalProperties":
-        rule.additional = build_rule(value, root) if value is not False else None
-    elif keyword not in _ANNOTATIONS and keyword not in _BY_RULES:
-        raise ValueError(f"the schema uses {keyword}, which structure.py does not read")
-
-
-_SIMPLE: Mapping[str, str] = {
-    "minimum": "minimum",
-    "maximum": "maximum",
-    "minLength": "min_length",
-    "maxLength": "max_length",
-    "minItems": "min_items",
-    "uniqueItems": "unique",
-    "patternErrorMessage": "says",
-    "x-code": "code",
-    "x-hint": "hint",
-}
-
-
-def _problem(code: str, node: Node, after: str, hint: str) -> Problem:
-    return Problem(code, node.line, node.column, after, hint)
-
-
-def _dotted(path: list[str | int]) -> str:
+def _dotted(path: KeyPath) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)

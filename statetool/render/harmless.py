@@ -31,6 +31,12 @@ _REFERENCE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _INNER_UNDERSCORE = re.compile(r"(?<=[A-Za-z0-9])_(?=[A-Za-z0-9])")
+_COMMAND = re.compile(r"(?<!\$)`([^`|\\\s](?:[^`|\\\n]*[^`|\\\s])?)`(?!\$)")
+"""A command in a sentence; between two `$` some hosts take it for mathematics."""
+
+_NOT_IN_SPAN = frozenset("`|\\")
+"""A backtick could end a span; a table ends its cell at `|` in a span too, unless behind a backslash."""
+
 _BREAK = "\0"
 _PLAIN_UNDERSCORE = "\1"
 _BREAK_ENTITY = "&#8203;"
@@ -57,6 +63,23 @@ def for_markdown_cell(text: str) -> str:
     shown = _INNER_UNDERSCORE.sub(_PLAIN_UNDERSCORE, for_terminal(text))
     shown = _REFERENCE.sub(lambda match: match[0] + _BREAK, shown).translate(_MARKDOWN_ENTITIES)
     return shown.replace(_BREAK, _BREAK_ENTITY).replace(_PLAIN_UNDERSCORE, "_")
+
+
+def for_markdown_span(text: str) -> str:
+    """`text` as a code span, to be copied: in it nothing is looked up, so that it needs no breaks.
+
+    What could end a span or a table's cell is shown as a cell's text instead.
+    """
+    shown = for_terminal(text)
+    if shown != shown.strip() or not shown or _NOT_IN_SPAN.intersection(shown):
+        return for_markdown_cell(text)
+    return f"`{shown}`"
+
+
+def for_markdown_sentence(text: str) -> str:
+    """A sentence of ours for a cell: what stands in backticks is a code span, all else is escaped as in a cell."""
+    parts = _COMMAND.split(text)
+    return "".join(for_markdown_span(part) if n % 2 else for_markdown_cell(part) for n, part in enumerate(parts))
 
 
 def for_markdown_code(text: str, language: str = "") -> str:

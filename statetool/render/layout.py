@@ -18,6 +18,7 @@ GAP = 3
 
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _NARROWEST_COLUMN = 36
+_LEAST_INDENT = 4
 _WORDS = re.compile(r" *(?:`[^`]*`|[^ ])+")
 
 
@@ -48,6 +49,11 @@ def wrap(text: str, width: int) -> list[str]:
         else:
             line += word
     return [*lines, line]
+
+
+def widest_word(text: str) -> int:
+    """Columns of the longest piece of `text` that `wrap` keeps together."""
+    return max((cell_width(word.strip(" ")) for word in _WORDS.findall(text)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +102,18 @@ class Page:
             first = False
 
     def split(self, left: Sequence[Cell], right: Sequence[Cell], column: int) -> None:
-        """`left`, and from `column` on `right`; one line lower where `left` reaches too far."""
-        room = column - sum(c.width for c in left)
+        """`left`, and from `column` on `right`; one line lower where `left` reaches too far.
+
+        What can't be broken and is too wide for the rest of the line begins further left.
+        """
         if not right:
             self.line(*left)
-        elif room < 2:
+            return
+        if self.width is not None:
+            needed = sum(c.width for c in right) if len(right) > 1 else widest_word(right[0].text)
+            column = max(min(column, self.width - needed), min(column, _LEAST_INDENT))
+        room = column - sum(c.width for c in left)
+        if room < 2:
             self.line(*left)
             self._flow(right, column)
         else:
@@ -130,7 +143,8 @@ class Page:
                 self.line(*_aligned(row, widths), indent=indent)
             return
         start = indent + sum(w + GAP for w in widths[:keep])
-        beside = start + _NARROWEST_COLUMN <= (self.width or start)
+        words = (widest_word(piece.text) for row in rows for piece in row[keep:])
+        beside = start + max(_NARROWEST_COLUMN, *words, 0) <= (self.width or start)
         hang = start if beside else indent + 4
         for row in rows:
             self._flowing_row(row, widths[:keep], indent, hang, beside=beside)

@@ -1,23 +1,33 @@
 """A plan as Markdown, fit for a comment under a pull request.
 
-Owns the tables and what is folded away. Every text goes through `for_markdown_cell` or `for_markdown_code`: a
+Owns the tables and what is folded away. Every text goes through one of `for_markdown_*` where its cell is made: a
 value from a manifest or the platform can't break a table, mention anybody, or add markup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from statetool.core.plan import Action, Change, FieldChange, Plan, fingerprint
+from statetool.core.model import Address
+from statetool.core.plan import Action, Change, FieldChange, Plan, Verb, fingerprint
 from statetool.render import words
-from statetool.render.harmless import for_markdown_cell, for_markdown_code
+from statetool.render.harmless import for_markdown_cell, for_markdown_code, for_markdown_sentence, for_markdown_span
 
 _MOST_UNFOLDED = 12
 """Components or rows shown without folding."""
 
-_NOTHING = ("", "", "", "")
+_CHANGED_PATHS: Mapping[Verb, tuple[str, ...]] = {
+    Verb.SCALE: ("replicas",),
+    Verb.ROLLBACK: ("version", "gray."),
+    Verb.CONTINUE_DEPLOY: ("version", "gray."),
+    Verb.ROLLBACK_CURRENT: ("gray.", "version"),
+    Verb.MODIFY_GRAY_RULE: ("gray.",),
+    Verb.START: ("state",),
+    Verb.STOP: ("state",),
+    Verb.RESTART: ("restart",),
+}
+"""Beginnings of the paths that a verb changes, the likeliest first."""
 
 
 def render_plan_markdown(plan: Plan, *, timezone: ZoneInfo | None = None) -> str:
@@ -64,35 +74,66 @@ def _changes_part(plan: Plan) -> str:
 
 
 def _change_rows(change: Change, actions: Sequence[Action]) -> list[list[str]]:
-    """Fields and actions of one component side by side; the component is named in the first row."""
-    fields = [_field_cells(field) for field in change.fields]
-    fields += [(u.field, "", "", words.update_text(u)) for u in words.silent_updates(change)]
+    """Each action beside a field that it changes, the others below; the component is named in the first row."""
     about = words.kind_text(change)
-    if about:
-        fields.insert(0, ("", "", "", about))
-    steps = [(_action_cell(a), words.risk_text(a.risk, a.traffic_percent)) for a in actions]
-    rows = [[*field, *step] for field, step in zip_longest(fields, steps, fillvalue=_NOTHING)]
-    where = f" ({change.origin.file}:{change.origin.line})" if change.origin else ""
-    names = [f"{change.address}{where}"] + [""] * len(rows)
-    return [[name, *row[:6]] for name, row in zip(names, rows or [[""] * 6], strict=False)]
+    rows = [["", "", "", for_markdown_cell(about), "", ""]] if about else []
+    beside = _actions_beside(change.fields, actions)
+    rows += [[*_field_cells(f), *_action_cells(beside.get(n))] for n, f in enumerate(change.fields)]
+    rows += [
+        [for_markdown_cell(u.field), "", "", for_markdown_cell(words.update_text(u)), "", ""]
+        for u in words.silent_updates(change)
+    ]
+    placed = {action.id for action in beside.values()}
+    rows += [["", "", "", "", *_action_cells(action)] for action in actions if action.id not in placed]
+    where = for_markdown_cell(f" ({change.origin.file}:{change.origin.line})") if change.origin else ""
+    names = [f"{_name(change.address)}{where}"] + [""] * len(rows)
+    return [[name, *row] for name, row in zip(names, rows or [[""] * 6], strict=False)]
 
 
-def _field_cells(field: FieldChange) -> tuple[str, str, str, str]:
+def _actions_beside(fields: Sequence[FieldChange], actions: Sequence[Action]) -> dict[int, Action]:
+    """Index of a field -> the action that stands beside it: the first that changes it, one a row."""
+    beside: dict[int, Action] = {}
+    for action in actions:
+        for start in _CHANGED_PATHS[action.verb]:
+            free = [
+                n
+                for n, field in enumerate(fields)
+                if n not in beside and field.path.startswith(start) and not words.is_only_recorded(field)
+            ]
+            if free:
+                beside[free[0]] = action
+                break
+    return beside
+
+
+def _field_cells(field: FieldChange) -> list[str]:
     if words.is_rules(field):
         before, after = (_rules_count(side) for side in (field.before, field.after))
     else:
         before, after = (words.value_text(field.path, side) for side in (field.before, field.after))
-    return field.path, before, "" if words.is_released(field) else after, words.cause_text(field)
+    if words.is_released(field):
+        after = ""
+    elif words.is_only_recorded(field):
+        before = ""
+    return [for_markdown_cell(text) for text in (field.path, before, after, words.cause_text(field))]
 
 
 def _rules_count(side: object) -> str:
     return words.plural(len(side), "rule") if isinstance(side, list) else words.NONE
 
 
-def _action_cell(action: Action) -> str:
+def _action_cells(action: Action | None) -> tuple[str, str]:
+    """What is done, and its risk."""
+    if action is None:
+        return "", ""
     notes = words.notes_text(action)
-    text = f"{words.step_text(action.id)} {words.action_text(action)}"
-    return f"{text} ({notes})" if notes else text
+    text = for_markdown_span(f"{words.step_text(action.id)} {words.action_text(action)}")
+    risk = for_markdown_cell(words.risk_text(action.risk, action.traffic_percent))
+    return f"{text} {for_markdown_cell(f'({notes})')}" if notes else text, risk
+
+
+def _name(address: Address | None) -> str:
+    return for_markdown_span(str(address)) if address is not None else for_markdown_cell(words.PROJECT)
 
 
 def _rules_part(plan: Plan) -> str:
@@ -111,19 +152,32 @@ def _left_out_parts(plan: Plan, clock: words.InstantWriter) -> list[str]:
     """Everything the plan does not do, and why; then the warnings."""
     left_alone = [
         [
-            str(left.address),
-            left.path,
-            words.value_text(left.path, left.wish),
-            words.value_text(left.path, left.observed),
-            words.seen_text(left, clock),
-            words.way_back(plan, left),
+            _name(left.address),
+            for_markdown_cell(left.path),
+            for_markdown_cell(words.value_text(left.path, left.wish)),
+            for_markdown_cell(words.value_text(left.path, left.observed)),
+            for_markdown_cell(words.seen_text(left, clock)),
+            for_markdown_sentence(words.way_back(plan, left)),
         ]
         for left in plan.left_alone
     ]
-    rejections = [[str(r.address), r.rejection.version, r.rejection.reason] for r in plan.rejections]
-    held_back = [[str(h.address), h.path, f"{h.code}: {words.with_hint(h.message, h.hint)}"] for h in plan.held_back]
-    blocked = [list(row) for row in words.blocked_rows(plan)]
-    warnings = [[str(f.address or words.PROJECT), words.finding_text(f)] for f in plan.warnings]
+    rejections = [
+        [_name(r.address), for_markdown_cell(r.rejection.version), for_markdown_cell(r.rejection.reason)]
+        for r in plan.rejections
+    ]
+    held_back = [
+        [
+            _name(h.address),
+            for_markdown_cell(h.path),
+            for_markdown_sentence(f"{h.code}: {words.with_hint(h.message, h.hint)}"),
+        ]
+        for h in plan.held_back
+    ]
+    blocked = [
+        [for_markdown_cell(name) if name == words.PROJECT else for_markdown_span(name), for_markdown_sentence(why)]
+        for name, why in words.blocked_rows(plan)
+    ]
+    warnings = [[_name(f.address), for_markdown_sentence(words.finding_text(f))] for f in plan.warnings]
     return [
         _section(
             f"Changed outside, left alone ({len(left_alone)})",
@@ -148,9 +202,9 @@ def _section(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that are escaped here; `header` is our own."""
+    """A table of cells that are escaped already; `header` is our own."""
     lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
-    lines += [f"| {' | '.join(for_markdown_cell(text) for text in row)} |" for row in rows]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join(lines)
 
 

@@ -18,12 +18,21 @@ _MOST_LISTED = 40
 
 
 def render_outcome(
-    plan: Plan, summary: RunSummary, *, remaining: Plan | None, width: int | None = None, color: bool = False
+    plan: Plan,
+    summary: RunSummary,
+    *,
+    remaining: Plan | None,
+    saved: bool = False,
+    width: int | None = None,
+    color: bool = False,
 ) -> str:
-    """What became of `plan`. `remaining` is the plan made afterwards, None where none could be made."""
+    """What became of `plan`. `remaining` is the plan made afterwards, None where none was made.
+
+    `saved`: the plan came from a file, so that an apply of the manifests would do something else than go on with it.
+    """
     page = Page(width=width, color=color)
     actions = {action.id: action for action in plan.actions}
-    page.line(cell(_verdict(plan, summary), "bold"))
+    page.paragraph(_verdict(plan, summary), "bold")
     _add_good(page, "Done", summary.done, actions)
     _add_good(page, "It was so already, nothing sent", summary.satisfied, actions)
     _add_bad(page, "Failed", summary.failed.items(), actions, "red")
@@ -37,7 +46,7 @@ def render_outcome(
     _add_rows(page, "Blocked", words.blocked_rows(plan), words.blocked_count(plan))
     left = [(str(n.address), f"{n.path} {words.outside_text(n)}") for n in plan.left_alone]
     _add_rows(page, "Changed outside, left alone", left, len(left))
-    _add_remaining(page, plan, summary, remaining)
+    _add_remaining(page, plan, summary, remaining, saved=saved)
     return page.text()
 
 
@@ -56,7 +65,15 @@ def _verdict(plan: Plan, summary: RunSummary) -> str:
     if summary.interrupted:
         return f"Apply interrupted: {told or 'nothing was done'}."
     is_partial = any(count for count, word in pairs if word not in ("done", "so already"))
+    if is_partial and not _has_effect(plan, summary):
+        return f"{'Apply failed' if summary.failed else 'Nothing done'}: {told}."
     return f"Apply {'partly done' if is_partial else 'complete'}: {told or 'nothing had to be sent'}."
+
+
+def _has_effect(plan: Plan, summary: RunSummary) -> bool:
+    """Whether anything of the plan has come true, be it only in the state."""
+    is_recorded = any(not change.action_ids for change in plan.changes)
+    return bool(summary.done or summary.satisfied or summary.still_running or is_recorded)
 
 
 def _add_good(page: Page, title: str, ids: Iterable[str], actions: dict[str, Action]) -> None:
@@ -94,15 +111,22 @@ def _add_rows(page: Page, title: str, rows: Iterable[tuple[str, str]], count: in
     page.table(cells, keep=1)
 
 
-def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan | None) -> None:
+def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan | None, *, saved: bool) -> None:
     page.blank()
     command = "statetool drift --correct" if plan.mode == "drift" else "statetool apply"
     if remaining is None:
+        if saved and not _is_all_good(plan, summary):
+            page.line(cell("Plan again: statetool plan", "bold"))
+            return
         page.line(cell("No new plan was made. To see what is left: statetool plan"))
         if _is_all_good(plan, summary):
             return
     elif words.is_settled(remaining):
-        page.line(cell("A new plan is empty.", "green"))
+        # In mode drift a plan is empty as well where the rest of the drift lacks permission.
+        is_rest_left = remaining.mode == "drift" and remaining.left_alone
+        page.line(cell("Nothing else may be put back." if is_rest_left else "A new plan is empty.", "green"))
+        warnings = [(str(f.address or words.PROJECT), words.finding_text(f)) for f in remaining.warnings]
+        _add_rows(page, "It warns", warnings, len(warnings))
         return
     else:
         told = _waiting_rows(plan)

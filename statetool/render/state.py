@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from statetool.core.canonical import gray_to_json
-from statetool.core.model import Gray, Recorded, Seen
+from statetool.core.model import Gray, Recorded, Rejection, Seen, Wish
 from statetool.render import words
 from statetool.render.layout import Cell, Page, cell
 
 _UNKNOWN = "-"
+_ENDED_OUTSIDE = "ended outside"
+_NEVER_APPLIED = "nothing applied yet"
 
 
 def render_state_list(components: Iterable[Recorded]) -> str:
@@ -40,7 +42,12 @@ def _list_row(recorded: Recorded) -> list[Cell]:
         replicas = words.plural(recorded.wish.replicas, "replica")
     elif seen is not None and seen.replicas is not None:
         replicas = f"{words.plural(seen.replicas, 'replica')} seen"
-    return [cell(str(recorded.address)), cell(version), cell(replicas), cell(f"gray {gray}" if gray else "")]
+    row = [cell(str(recorded.address)), cell(version), cell(replicas), cell(f"gray {gray}" if gray else "")]
+    return [*row, cell(_NEVER_APPLIED)] if _is_never_applied(recorded) else row
+
+
+def _is_never_applied(recorded: Recorded) -> bool:
+    return recorded.applied_at is None and recorded.wish == Wish()
 
 
 def _gray_text(gray: Gray | None) -> str:
@@ -77,12 +84,20 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
     ]
     _add_pairs(page, "changed outside", drifted)
     _add_pairs(page, "history", [(h.version, f"{h.verb} at {clock.full(h.at)}") for h in recorded.history])
-    rejected = [
-        (r.version, f"{r.reason} (by {r.by} at {clock.full(r.at)}{f', job {r.job_id}' if r.job_id else ''})")
-        for r in recorded.rejected
-    ]
+    rejected = [(r.version, _rejection_text(r, clock)) for r in recorded.rejected]
     _add_pairs(page, "rejected versions", rejected)
     return page.text()
+
+
+def _rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
+    """`quota (by run-1 at ..., job JOB7)`, or `ended outside at ...` where no run of ours ended it."""
+    job = f", job {rejection.job_id}" if rejection.job_id else ""
+    when = f"at {clock.full(rejection.at)}{job}"
+    if rejection.by != "outside":
+        return f"{rejection.reason} (by {rejection.by} {when})"
+    if rejection.reason == _ENDED_OUTSIDE:
+        return f"{_ENDED_OUTSIDE} {when}"
+    return f"{rejection.reason} ({_ENDED_OUTSIDE} {when})"
 
 
 def _add_pairs(page: Page, title: str, rows: Iterable[tuple[str, str]]) -> None:
@@ -114,7 +129,7 @@ def _wish_rows(recorded: Recorded) -> list[tuple[str, str]]:
         rows += _gray_rows(wish.picture.gray)
     values = (("replicas", wish.replicas), ("state", wish.state), ("restart", wish.restart))
     rows += [(name, words.value_text(name, value)) for name, value in values if value is not None]
-    return rows or [("nothing", "no field is managed")]
+    return rows or [("nothing", _NEVER_APPLIED if _is_never_applied(recorded) else "no field is managed")]
 
 
 def _gray_rows(gray: Gray | None) -> list[tuple[str, str]]:

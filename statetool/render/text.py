@@ -63,7 +63,7 @@ def _add_changes(page: Page, plan: Plan) -> None:
     risk_width = max((len(words.risk_text(a.risk, a.traffic_percent)) for a in plan.actions), default=0)
     limit = _WIDEST_LEFT if page.width is None else max(_NARROWEST_LEFT, min(page.width - _RIGHT_TEXT, _WIDEST_LEFT))
     blocks = [_change_rows(change, words.actions_of(change, actions), risk_width, limit) for change in plan.changes]
-    widest = max((row.left_width for block in blocks for row in block if row.right and row.left), default=0)
+    widest = max((row.left_width for block in blocks for row in block if row.right and row.column is None), default=0)
     column = min(max(_RIGHT_COLUMN, widest + GAP), limit)
     for block in blocks:
         page.blank()
@@ -76,15 +76,15 @@ def _change_rows(change: Change, actions: Sequence[Action], risk_width: int, lim
     rows = [_Row((Cell("  "), cell(str(change.address), "bold")), origin)]
     about = words.kind_text(change)
     if about:
-        rows.append(_Row((Cell("    "), cell(about))))
+        rows.append(_Row((), (cell(about),), 4))
     updates = words.silent_updates(change)
     paths = [field.path for field in change.fields] + [update.field for update in updates]
     path_width = max((cell(path).width for path in paths), default=0)
     for field in change.fields:
         rows += _field_rows(field, path_width)
     for update in updates:
-        left = (Cell("    "), *_padded(cell(update.field), path_width))
-        rows.append(_Row((*left, cell(words.update_text(update)))))
+        left = (Cell("    "), cell(update.field))
+        rows.append(_Row(left, (cell(words.update_text(update)),), 4 + path_width + GAP))
     return rows + _action_rows(actions, risk_width, limit)
 
 
@@ -195,5 +195,5 @@ def _add_footer(page: Page, plan: Plan) -> None:
     page.blank()
     for line in words.scope_lines(plan):
         page.paragraph(line)
-    page.line(cell(words.counts_line(plan)))
-    page.line(cell(words.summary_line(plan), "bold"))
+    page.paragraph(words.counts_line(plan))
+    page.paragraph(words.summary_line(plan), "bold")

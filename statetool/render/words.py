@@ -29,6 +29,7 @@ from statetool.core.plan import (
 
 NONE = "(none)"
 PROJECT = "(project)"
+_VERSION_PATHS = frozenset({"version", "gray.version"})
 _PERCENT_PATHS = frozenset({"gray.weight", "weight"})
 _CAUSES: Mapping[Cause, str] = {
     Cause.ADOPT: "first time recorded",
@@ -243,7 +244,9 @@ def way_back(plan: Plan, left: LeftAlone) -> str:
     if left.cause is Cause.BOTH:
         return "the manifest changed too: `statetool apply`"
     if plan.mode == "drift":
-        return "`drift --correct` may not put it back"
+        # The short permission leaves versions alone, and even the long one permits no upgrade.
+        allow = "" if left.path in _VERSION_PATHS else "allow it with `lifecycle: {drift: correct}`, or "
+        return f"`drift --correct` may not put it back: {allow}`statetool apply --correct-drift`"
     return "--correct-drift puts it back"
 
 

@@ -6,7 +6,9 @@ is the header itself. It must not log, print or store them.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import base64
+from collections.abc import Generator, Iterator
+from urllib.parse import quote
 
 import httpx
 
@@ -14,7 +16,8 @@ from statetool.core.model import Secret
 from statetool.errors import Unauthorized
 
 AUTH_HEADER = "X-Auth-Token"  # [06_0082]
-_PLACEHOLDER = "***"
+_PLACEHOLDER = b"***"
+_DISTINCTIVE_LENGTH = 8
 
 
 class TokenAuth(httpx.Auth):
@@ -36,6 +39,24 @@ class TokenAuth(httpx.Auth):
         request.headers[AUTH_HEADER] = self._token.reveal()
         yield request
 
+    @property
+    def is_distinctive(self) -> bool:
+        """Whether the token can't be a part of an innocent name, so that it may be taken out of any answer."""
+        return len(self._token.reveal()) >= _DISTINCTIVE_LENGTH
+
     def conceal(self, body: bytes) -> bytes:
-        """The body without our token: a server may echo the headers it got, and error text is shown."""
-        return body.replace(self._token.reveal().encode("ascii"), _PLACEHOLDER.encode("ascii"))
+        """The body without our token, also as base64, in URLs and as JSON escapes: a server may echo what it got."""
+        for spelling in _spellings(self._token.reveal()):
+            body = body.replace(spelling, _PLACEHOLDER)
+        return body
+
+
+def _spellings(value: str) -> Iterator[bytes]:
+    """The ways a secret may come back. A part of it that is escaped alone is not looked for."""
+    plain = value.encode("ascii")
+    yield plain
+    yield base64.b64encode(plain)
+    yield base64.b64encode(plain).rstrip(b"=")
+    yield quote(value, safe="").encode("ascii")
+    for form in ("\\u{:04x}", "\\u{:04X}"):
+        yield "".join(form.format(ord(letter)) for letter in value).encode("ascii")

@@ -10,7 +10,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import httpx
@@ -199,17 +199,24 @@ class Channel:
         except httpx.DecodingError as error:
             raise AnswerUnreadable(f"{where}: the answer is compressed, and damaged") from error
         except httpx.HTTPError as error:
-            raise _no_answer(where, _words(error)) from error
-        headers = {name.lower(): value for name, value in response.headers.items()}
+            raise _no_answer(where, self._conceal_text(_words(error))) from error
+        # A server may echo the headers it got, in any part of its answer; what it says is shown, logged and stored.
+        headers = {name.lower(): self._conceal_text(value) for name, value in response.headers.items()}
         answer = Answer(where, response.status_code, headers, body)
+        if self._auth is not None and (self._auth.is_distinctive or not answer.is_success):
+            answer = replace(answer, body=self._conceal(body))
         if answer.is_success:
             return answer
-        if self._auth is not None:
-            answer = Answer(where, answer.status, headers, self._auth.conceal(body))
         problem = build_error(answer, is_action=request.method == "POST")
         if isinstance(problem, Unauthorized):
             self._gate.close(problem)
         raise problem
+
+    def _conceal(self, body: bytes) -> bytes:
+        return body if self._auth is None else self._auth.conceal(body)
+
+    def _conceal_text(self, text: str) -> str:
+        return self._conceal(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
 async def _run_to_the_end(work: Coroutine[Any, Any, T]) -> T:

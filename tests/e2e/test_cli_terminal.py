@@ -125,14 +125,14 @@ def test_anything_else_declines(shop: ProjectFolder, typed: str) -> None:
     assert not (shop.root / ".statetool/state.json").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_at_the_prompt(shop: ProjectFolder, number: signal.Signals) -> None:
     """130 and one line; the lock is free afterwards."""
     with on_terminal(shop, "apply") as screen:
         screen.until("Only `yes`")
         screen.child.send_signal(number)
         assert screen.end() == 130
-    assert "interrupted" in screen.shown
+    assert screen.shown.endswith("\r\nInterrupted: nothing was sent, nothing was recorded.\r\n")
     assert "Traceback" not in screen.shown
     shop.call("apply", "--auto-approve")
 
@@ -223,7 +223,7 @@ def test_an_apply_outlives_its_reader(shop: ProjectFolder, arguments: list[str])
     shop.ensure_settled()
 
 
-@pytest.mark.parametrize("command", ["plan", "version"])
+@pytest.mark.parametrize("command", ["plan", "version", "--help", "plan --help", "state --help", "--version"])
 def test_a_full_disk_is_an_error(shop: ProjectFolder, command: str) -> None:
     """A result that could not be written is not a success."""
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
@@ -278,8 +278,8 @@ def test_the_environment_sets_options(shop: ProjectFolder) -> None:
     """STATETOOL_<COMMAND>_<OPTION>; several values are separated by blanks."""
     quiet = ProjectFolder(shop.root, {"STATETOOL_PLAN_DETAILED_EXITCODE": "1", "STATETOOL_PLAN_FORMAT": "markdown"})
     assert quiet.call("plan", code=2).out.startswith("<!-- statetool plan")
-    targets = ProjectFolder(shop.root, {"STATETOOL_PLAN_EXCLUDE": "shop/x* shop/c*"})
-    assert targets.call("plan").out.startswith("No changes.")
+    targets = ProjectFolder(shop.root, {"STATETOOL_PLAN_TARGET": "shop/cart shop/c*"})
+    assert "shop/cart" in targets.call("plan").out
     yes = ProjectFolder(shop.root, {"STATETOOL_APPLY_AUTO_APPROVE": "true", "STATETOOL_APPLY_LOCK_TIMEOUT": "1s"})
     yes.call("apply")
     assert shop.sent() == ["cart scale"]
@@ -308,3 +308,28 @@ def test_init_and_the_commands_it_prints_work(project: ProjectFolder) -> None:
     before = (shop.root / "statetool.yaml").read_bytes()
     assert "already" in project.call("init", "my shop", code=1).err
     assert (shop.root / "statetool.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("paln", "did you mean statetool plan?"),
+        ("state lst", "did you mean statetool state list?"),
+        ("zzz", "statetool --help"),
+    ],
+)
+def test_an_unknown_command_names_a_near_one(project: ProjectFolder, typed: str, hint: str) -> None:
+    """Or the help, where none is near."""
+    done = project.call(*typed.split(), code=64)
+    assert f"there is no command {typed.split()[-1]}\n  hint: {hint}\n" in done.err
+
+
+def test_init_of_a_name_that_can_not_be(project: ProjectFolder) -> None:
+    """A sentence, not a bug."""
+    assert "can't be written" in project.call("init", "x" * 300, code=1).err
+
+
+def test_a_saved_plan_of_nothing_names_no_command(shop: ProjectFolder) -> None:
+    """There is nothing to apply."""
+    shop.call("apply", "--auto-approve")
+    assert "statetool apply" not in shop.call("plan", "--out", "empty.plan").err

@@ -136,8 +136,6 @@ def test_a_state_that_is_none_is_refused_by_every_command(
     change(state_path(applied))
     before = identity(state_path(applied))
     sent = applied.log()
-    refused = applied.run("apply", "--auto-approve", code=1)
-    ensure_refused(refused, "state_unreadable", str(state_path(applied)))
     for command in (*READING, *WRITING):
         ensure_refused(applied.call(*command, code=1), "state_unreadable", str(state_path(applied)))
     assert applied.call("plan", "--json", code=1).codes == ["state_unreadable"]
@@ -196,8 +194,8 @@ def rewrite(project: ProjectFolder, **values: Any) -> None:
 
 
 def ensure_plan_refused(project: ProjectFolder, code: str, *parts: str) -> None:
-    """By a real run, which sends nothing and makes no state; the lock is free afterwards."""
-    ensure_refused(project.run("apply", "shop.plan", code=1), code, "hint:", *parts)
+    """Nothing is sent and no state is made; in JSON it is the same code."""
+    ensure_refused(project.call("apply", "shop.plan", code=1), code, "hint:", *parts)
     in_json = project.call("apply", "--json", "shop.plan", code=1)
     assert in_json.codes == [code]
     assert project.log() == []
@@ -208,6 +206,7 @@ def test_an_edited_plan_is_refused(saved: ProjectFolder) -> None:
     """One number changed: the checksum no longer fits."""
     path = saved.root / "shop.plan"
     path.write_text(path.read_text(encoding="utf-8").replace('"replica": 6', '"replica": 60', 1), encoding="utf-8")
+    saved.run("apply", "shop.plan", code=1)
     ensure_plan_refused(saved, "plan_file", "checksum")
 
 
@@ -301,8 +300,7 @@ def _huge(path: Path) -> None:
 def test_a_file_that_can_not_be_read(shop: ProjectFolder, change: Callable[[Path], None], code: str, name: str) -> None:
     """Named with its code and a hint by every command that needs it; never read to the end where it has none."""
     change(shop.root / name)
-    refused = shop.run("validate", code=1)
-    ensure_refused(refused, code, name, "hint:")
+    ensure_refused(shop.call("validate", code=1), code, name, "hint:")
     for command in (("plan",), ("drift",), ("apply", "--auto-approve")):
         ensure_refused(shop.call(*command, code=1), code, name)
     assert shop.call("validate", "--json", code=1).codes == [code]
@@ -342,8 +340,7 @@ def test_a_sandbox_that_is_none(shop: ProjectFolder) -> None:
     (shop.root / "folder.db").mkdir()
     for name in ("notes.db", "other.db", "folder.db"):
         shop.configure(f"sandbox:{name}")
-        refused = shop.run("plan", code=1)
-        ensure_refused(refused, "sandbox", name)
+        ensure_refused(shop.call("plan", code=1), "sandbox", name)
         shop.call("sandbox", "disturb", "shop/cart", "--replicas", "1", code=1)
     assert (shop.root / "notes.db").read_text(encoding="utf-8") == "notes " * 1000
 

@@ -110,7 +110,7 @@ def test_nonsense_is_one_clear_error(shop: ProjectFolder, name: str) -> None:
     reply, code = NONSENSE[name]
     with loopback(lambda _: reply) as platform:
         shop.configure(platform.endpoint)
-        refused = shop.run("plan", code=1)
+        refused = shop.call("plan", code=1)
         in_json = shop.call("plan", "--json", code=1)
     assert refused.out == ""
     assert f"error[{code}]" in refused.err
@@ -150,7 +150,7 @@ def test_a_failing_platform_ends_every_command(shop: ProjectFolder, command: str
     """Exit 1, the lock is free afterwards, and no state was made."""
     with loopback(lambda _: HTML) as platform:
         shop.configure(platform.endpoint)
-        shop.run(command, *(["--auto-approve"] if command == "apply" else []), code=1)
+        shop.call(command, *(["--auto-approve"] if command == "apply" else []), code=1)
         assert platform.changing == []
     assert not (shop.root / ".statetool/state.json").exists()
     shop.configure()
@@ -373,15 +373,29 @@ def test_hostile_words_of_an_error_are_harmless(shop: ProjectFolder) -> None:
     assert not any(line.startswith("error[fake]") for line in refused.err.splitlines())
 
 
-@pytest.mark.parametrize("command", [("plan", "--show-unmanaged"), ("plan", "--format", "markdown"), ("drift",)])
-def test_hostile_names_of_components_are_harmless(front: Front, shop: ProjectFolder, command: tuple[str, ...]) -> None:
-    """A name no console would allow, in a list of the platform."""
+@pytest.mark.parametrize("honest", ["pay", "shop", "prod", "RUNNING", "1.4.2", "FAILED"])
+def test_hostile_values_of_components_are_harmless(front: Front, shop: ProjectFolder, honest: str) -> None:
+    """Names, status, version or job status as no console would allow them, wherever a view may show them."""
 
     def answer(asked: Asked) -> Reply:
         got = front.forward(asked)
-        return replace(got, body=got.body.replace(b'"pay"', json.dumps(HOSTILE).encode()))
+        return replace(got, body=got.body.replace(json.dumps(honest).encode(), json.dumps(HOSTILE).encode()))
 
-    with front.stand(answer):
-        done = shop.run(*command, code=None)
-    assert not CONTROL.search(done.all)
-    assert not any(line.startswith("error[fake]") for line in done.all.splitlines())
+    shop.disturb("shop/cart", fail_next_job="no room")
+    with front.stand(answer) as platform:
+        shop.configure(platform.endpoint, "  job_timeout_s: 0.2\n")
+        said = [
+            shop.call(*command, code=None)
+            for command in (
+                ("plan", "--show-unmanaged"),
+                ("plan", "--show-unmanaged", "--format", "markdown"),
+                ("apply", "--auto-approve"),
+                ("plan",),
+                ("drift",),
+            )
+        ]
+    for done in said:
+        assert not CONTROL.search(done.all)
+        assert not any(line.startswith("error[fake]") for line in done.all.splitlines())
+    if honest == "pay":
+        assert "shop/\\x1b[2J" in said[0].out

@@ -310,6 +310,21 @@ def test_a_flag_out_of_range_is_a_usage_error(tmp_path: Path, value: object) -> 
     assert caught.value.message.startswith("--parallelism must be a whole number from 1 to 1000")
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        'limits: {job_timeout_s: "a\\tb"}',
+        'guards: {max_plan_age: "1.0.0\\n"}',
+        "manifests: [99999999999999999999]",
+        'platform: {endpoint: "https://x\\t", project_id: x}',
+    ],
+)
+def test_what_the_reader_refused_is_not_used(tmp_path: Path, section: str) -> None:
+    """Its value is a stand-in, which no schema judged."""
+    found = refuse(tmp_path, f"version: 1\n{section}\n", {"HW_PROJECT_ID": PROJECT, "HW_REGION_NAME": "cn-north-4"})
+    assert found[0].code in ("control_character", "line_break", "integer_too_large")
+
+
 def test_chinese_encodings_are_named_here_too(tmp_path: Path) -> None:
     """The same reader reads both kinds of files."""
     (found,) = refuse(tmp_path, "version: 1 # 配置文件\n".encode("gbk"))

@@ -40,12 +40,27 @@ class FullDisk(FileSystem):
 def test_a_plan_comes_back_and_is_for_its_owner_only(tmp_path: Path) -> None:
     """Mode 0600, also where the umask would allow more, and nothing else in the folder."""
     path = tmp_path / "plan.json"
-    path.write_text("old")
+    write_plan(path, PLAN)
     path.chmod(0o644)
     write_plan(path, PLAN)
     assert read_plan(path) == PLAN
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_plan_takes_no_other_file_s_place(tmp_path: Path) -> None:
+    """A state, a configuration or a device behind --out stays what it is; an empty file may be filled."""
+    state, pipe, empty = tmp_path / "state.json", tmp_path / "pipe", tmp_path / "empty"
+    state.write_text('{"format_version": "1.0", "lineage": "6f9c"}')
+    os.mkfifo(pipe)
+    empty.touch()
+    for path, why in ((state, "not a saved plan"), (pipe, "not a plain file"), (tmp_path, "a folder")):
+        with pytest.raises(PlanFileError, match=why):
+            write_plan(path, PLAN)
+    assert "lineage" in state.read_text()
+    assert pipe.is_fifo()
+    write_plan(empty, PLAN)
+    assert read_plan(empty) == PLAN
 
 
 def test_a_plan_that_can_not_be_saved_leaves_the_old_one(tmp_path: Path) -> None:
@@ -168,6 +183,7 @@ def test_a_plan_fits_where_it_was_made() -> None:
         ({"state": new_state("aaaa", "0.1.0")}, "plan_foreign_lineage", "lineage 6f9c, but this one's is aaaa"),
         ({"now": "2026-11-24T08:01:00Z"}, "plan_too_old", "24 h 1 min old .* allows 24 h"),
         ({"max_age_s": 30}, "plan_too_old", "10 min old .* allows 30 s"),
+        ({"now": "2026-11-23T07:50:00Z"}, "plan_from_future", "made in the future"),
     ],
 )
 def test_a_plan_made_for_something_else_is_refused(other: dict[str, Any], code: str, says: str) -> None:

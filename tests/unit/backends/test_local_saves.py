@@ -248,6 +248,12 @@ def test_a_full_folder_is_rescued_into_the_temporary_one(project: Project) -> No
     rescued = LocalBackend(rescue).read()
     assert rescued is not None
     assert rescued.components == project.wanted.components
+    with (
+        pytest.raises(StateError, match="could not save its state") as refused,
+        LocalBackend(project.path, rescue_folder=project.elsewhere).lock(INFO, 0, silent),
+    ):
+        pytest.fail("the next run must not go on while a rescue is pending")
+    assert refused.value.code == "rescue_pending"
 
 
 def test_a_rescue_is_written_although_nothing_can_be_made_durable(project: Project) -> None:

@@ -62,6 +62,7 @@ def test_what_stands_behind_two_dashes_is_no_option() -> None:
         ("-detailed-exitcod", "-detailed-exitcod", "--detailed-exitcode"),
         ("--tarket=x", "--tarket", "--target"),
         ("-xyz", "-xyz", None),
+        ("--bogus", "--bogus", None),
     ],
 )
 def test_an_unknown_option_is_named_as_it_was_typed(typed: str, told: str, hint: str | None) -> None:

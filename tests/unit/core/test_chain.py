@@ -92,6 +92,7 @@ def test_an_edited_version_of_a_busy_component_is_held_back() -> None:
     planned = plan_one(want("1.4.1"), record(wish("1.4.2")), observed)
     assert (steps(planned), planned.findings) == ([], ())
     assert held(planned) == [("version", "busy")]
+    assert "version 1.4.2 -> 1.4.1" in planned.held_back[0].message, "what was wished, for what runs is half way"
 
 
 def test_an_unchanged_busy_component_is_unchanged() -> None:

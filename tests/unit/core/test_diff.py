@@ -97,6 +97,7 @@ def test_nothing_of_a_busy_component_is_drift() -> None:
     edited = want("1.4.1", replicas=5, state="stopped")
     assert set(causes(unchanged, recorded, observed).values()) == {None}
     assert set(causes(edited, recorded, observed).values()) == {MANIFEST}
+    assert set(causes(unchanged, None, observed).values()) == {ADOPT}
 
 
 @pytest.mark.parametrize(
@@ -144,8 +145,28 @@ def test_cause_both_shows_all_three_values() -> None:
     diff = diff_component(want("1.4.1", replicas=6), record(wish("1.4.0", replicas=5)), see())
     assert diff.fields["replicas"].changes == (FieldChange("replicas", 4, 6, BOTH, 5),)
     assert diff.fields["version"].changes == (FieldChange("version", "1.4.2", "1.4.1", BOTH, "1.4.0"),)
-    manifest = diff_component(want(replicas=6), record(wish(replicas=4)), see())
+    manifest = diff_component(want("1.4.1", replicas=6), record(wish("1.4.2", replicas=4)), see())
+    assert manifest.fields["version"].changes == (FieldChange("version", "1.4.2", "1.4.1", MANIFEST),)
     assert manifest.fields["replicas"].changes == (FieldChange("replicas", 4, 6, MANIFEST),)
+
+
+def test_what_is_only_recorded_is_listed_as_it_is() -> None:
+    """Before and after alike; adopt where there was no wish, else an edit that the platform shows already."""
+    first = diff_component(want("1.4.2", replicas=4), record(), see())
+    assert first.fields["version"].changes == (FieldChange("version", "1.4.2", "1.4.2", ADOPT),)
+    assert first.fields["replicas"].changes == (FieldChange("replicas", 4, 4, ADOPT),)
+    edited = diff_component(want("1.4.2", replicas=4), record(wish("1.4.1", replicas=2)), see())
+    assert edited.fields["version"].changes == (FieldChange("version", "1.4.2", "1.4.2", MANIFEST),)
+    assert edited.fields["replicas"].changes == (FieldChange("replicas", 4, 4, MANIFEST),)
+
+
+def test_a_hidden_number_is_shown_as_it_is_configured() -> None:
+    """The count of a gray release holds both versions; the count itself only where nothing else is told."""
+    surge = diff_component(want(replicas=6), record(wish(replicas=4)), see_gray(replicas=8, configured=4))
+    assert surge.fields["replicas"].changes == (FieldChange("replicas", 4, 6, MANIFEST),)
+    for closer in (None, look("1.4.2", configured=None)):
+        untold = diff_component(want(replicas=6), record(), see(status="STOPPED", replicas=1, closer=closer))
+        assert untold.fields["replicas"].changes == (FieldChange("replicas", 1, 6, ADOPT),)
 
 
 def test_a_gray_release_is_listed_path_by_path() -> None:
@@ -208,6 +229,7 @@ def test_ignoring_gray_ignores_the_rule_only() -> None:
         (want(replicas=4), record(wish(replicas=4)), see(status="STOPPED"), False),
         (want(replicas=5), record(wish(replicas=4)), see(status="STOPPED"), True),
         (want(replicas=4, state="running"), record(wish(replicas=4)), see(status="STOPPED"), True),
+        (want(state="running"), record(), see(status="STOPPED"), False),
     ],
     ids=[
         "nothing differs",
@@ -220,6 +242,7 @@ def test_ignoring_gray_ignores_the_rule_only() -> None:
         "stopped, number unchanged",
         "stopped, number edited",
         "stopped and to be started",
+        "stopped and to be started, number unmanaged",
     ],
 )
 def test_a_closer_look_only_where_the_row_cannot_tell(desired, recorded, observed, looks) -> None:

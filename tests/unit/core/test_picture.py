@@ -22,6 +22,15 @@ def test_without_a_gray_release_the_row_is_the_picture(status: str) -> None:
 STABLE = {
     "the row's, where it is not the candidate": (see_gray("1.4.2", "1.5.0", row="1.4.2"), None, "1.4.2"),
     "the record in use, where the row shows the candidate": (see_gray("1.4.2", "1.5.0", row="1.5.0"), None, "1.4.2"),
+    "the record in use, whatever was deployed after it": (
+        see(
+            "1.5.0",
+            status="GRAYING",
+            closer=look(deployed("1.5.0", "grayrelease"), deployed("1.4.3"), deployed("1.4.2", current=True)),
+        ),
+        record(seen=seen("1.4.3")),
+        "1.4.2",
+    ),
     "the last one seen, where the record in use is the candidate": (
         see(
             "1.5.0",
@@ -131,6 +140,8 @@ MATCHES = [
     (picture("1.4.2", "1.5.0", 20), picture("1.5.0"), False),
     (picture("1.4.2", "1.5.0", 100), picture("1.5.0"), True),
     (picture("1.4.2", "1.5.0", 100), picture("1.4.2", "1.5.0", 100), False),
+    (picture("1.4.2", "1.5.0", 100), picture("1.4.2"), False),
+    (picture("1.4.2", "1.5.0", 100), picture("1.5.0", "1.6.0", 20), False),
     (picture("1.4.2", "1.5.0", content("a", "b")), picture("1.4.2", "1.5.0", content("b", "a")), True),
     (picture("1.4.2", "1.5.0", content("a")), picture("1.4.2", "1.5.0", content("a", match="all")), False),
     (picture("1.4.2", "1.5.0", content("a")), picture("1.4.2", "1.5.0", None), False),

@@ -145,7 +145,7 @@ def test_both_warns_with_all_three_values() -> None:
     planned = plan_one(want(replicas=6), record(wish(replicas=4)), see(replicas=9))
     [finding] = planned.findings
     assert (finding.code, finding.severity) == ("overwrites_outside_change", "warn")
-    assert "recorded 4, observed 9, desired 6" in finding.message
+    assert finding.message == "replicas was changed outside as well: recorded 4, observed 9, desired 6"
 
 
 def test_both_on_a_picture_warns_once() -> None:
@@ -167,7 +167,8 @@ def test_both_on_a_picture_warns_once() -> None:
     ids=["denied", "nothing to send"],
 )
 def test_no_overwriting_is_announced_where_none_happens(desired, recorded, observed, code) -> None:
-    assert codes(plan_one(desired, recorded, observed)) == [code]
+    planned = plan_one(desired, recorded, observed)
+    assert (codes(planned), planned.left_alone) == ([code], ())
 
 
 # Promotions and upgrades are no correction
@@ -183,6 +184,34 @@ def test_drift_correct_never_promotes() -> None:
     planned = plan_one(unchanged(weight, "version", "gray"), weight, see_gray(), mode="drift", correct=True)
     assert planned.actions == ()
     assert alone(planned) == [("gray.weight", 100, 20)]
+
+
+def test_a_promotion_outside_is_plain_drift_where_nothing_may_be_corrected() -> None:
+    """It is listed; the advice to fold it in comes with an edit, or with a plan that may act."""
+    recorded = record(wish("1.4.2", "1.5.0"))
+    planned = plan_one(unchanged(recorded), recorded, see("1.5.0", closer=look("1.5.0", "1.4.2")))
+    assert codes(planned) == []
+    assert ("version", "1.4.2", "1.5.0") in alone(planned)
+
+
+def test_a_promotion_of_ours_is_to_be_folded_in_but_is_no_drift() -> None:
+    """Every plan reminds of it, and `drift` has nothing to report."""
+    recorded = record(wish("1.4.2", "1.5.0", 100))
+    serving = see("1.5.0", closer=look("1.5.0", "1.4.2"))
+    assert codes(plan_one(unchanged(recorded), recorded, serving)) == ["fold_needed"]
+    reported = plan_one(unchanged(recorded), recorded, serving, mode="drift")
+    assert (codes(reported), reported.left_alone) == ([], ())
+
+
+def test_a_number_moved_outside_that_only_this_plan_reveals_is_listed() -> None:
+    """While graying it could not be compared; the abort ends that, and leaves it as it is."""
+    recorded = record(wish("1.4.2", "1.5.0", replicas=4))
+    planned = plan_one(want("1.4.2", replicas=4), recorded, see_gray(configured=9))
+    assert alone(planned) == [("replicas", 4, 9)]
+    corrected = plan_one(want("1.4.2", replicas=4, correct=["replicas"]), recorded, see_gray(configured=9))
+    assert (steps(corrected), alone(corrected)) == (["rollback 1.4.2"], [])
+    assert corrected.actions[1].goal["replicas"] == 4
+    assert "changed outside" in corrected.actions[1].reason
 
 
 def test_drift_correct_never_starts_a_gray_release_or_deploys() -> None:

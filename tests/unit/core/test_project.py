@@ -22,7 +22,8 @@ from core_builders import (
 )
 
 from statetool.core.plan import Kind, Plan
-from statetool.core.project import Selection, find_closer_looks
+from statetool.core.project import Selection, ensure_something_selected, find_closer_looks
+from statetool.errors import UsageError
 
 
 def blocked(plan: Plan) -> dict[str, str]:
@@ -105,6 +106,34 @@ def test_denies_about_names_have_the_same_scope(name, observed) -> None:
     assert set(blocked(plan)) == {f"shop/{name}", "shop/near"}
 
 
+def test_a_denied_component_is_blocked_for_its_own_reason() -> None:
+    """Whatever it depends on; and who hangs behind two of them is told of the first by address."""
+    plan = plan_all(
+        [
+            want("2.0.0", name="a"),
+            want("2.0.0", name="b", needs=["a"]),
+            want(name="near", replicas=6, needs=["b", "a"]),
+        ],
+        [],
+        [see(name=n) for n in ("a", "b", "near")],
+    )
+    assert blocked(plan) == {"shop/a": "unknown_version", "shop/b": "unknown_version", "shop/near": "shop/a"}
+
+
+def test_versions_ended_outside_are_part_of_the_plan_denied_or_not() -> None:
+    """Apply stores them, so that they do not return by themselves."""
+    plan = plan_all(
+        [want("1.4.2", "1.5.0", name="left"), want("1.4.2", "1.5.0", 50, name="denied"), want("1.4.2", name="other")],
+        [record(wish("1.4.2", "1.5.0"), name=n) for n in ("left", "denied")],
+        [see(name=n) for n in ("left", "denied", "other")],
+    )
+    assert [(str(r.address), r.rejection.version) for r in plan.rejections] == [
+        ("shop/denied", "1.5.0"),
+        ("shop/left", "1.5.0"),
+    ]
+    assert blocked(plan) == {"shop/denied": "version_rejected"}
+
+
 def test_what_is_held_back_counts_as_a_deny_for_dependents() -> None:
     """The component itself is listed as held back, not as blocked."""
     plan = plan_all(
@@ -140,6 +169,28 @@ def test_a_gray_release_elsewhere_stays_out_of_a_scale() -> None:
 
 
 # Selection
+
+
+@pytest.mark.parametrize(
+    ("selection", "says"),
+    [
+        (Selection(targets=("shop/carrt",)), "--target shop/carrt fits no component"),
+        (Selection(targets=("shop/*", "nope/*")), "--target nope/\\* fits no component"),
+        (Selection(excludes=("shop/card",)), "--exclude shop/card fits no component"),
+        (Selection(excludes=("*",)), "leave no component"),
+    ],
+)
+def test_a_glob_that_fits_nothing_is_refused(selection: Selection, says: str) -> None:
+    """A typo must not end in a plan that says all is well."""
+    with pytest.raises(UsageError, match=says):
+        ensure_something_selected(selection, [address("cart"), address("pay")])
+
+
+def test_a_glob_near_an_address_names_it() -> None:
+    """An environment that was added to a manifest is the usual cause."""
+    with pytest.raises(UsageError) as caught:
+        ensure_something_selected(Selection(targets=("shop/cart",)), [replace(address("cart"), environment="prod")])
+    assert caught.value.hint == "did you mean shop/cart@prod?"
 
 
 GLOBS = [

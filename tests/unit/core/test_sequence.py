@@ -303,9 +303,16 @@ def test_the_first_action_compares_with_what_is_observed_later_ones_with_the_pre
         see(job="JOB-7"),
     )
     rollback, scale, stop = planned.actions
-    assert rollback.precondition == {"status": "ready", "version": "1.4.2"}
+    assert rollback.precondition == {"status": "ready", "version": "1.4.2", "replicas": 4}
     assert scale.precondition == {"status": "ready"}, "the number after a rollback is not predicted"
     assert stop.precondition == {"status": "ready"}
+
+
+def test_a_version_change_finds_the_number_unmoved_that_is_set_behind_it() -> None:
+    """Else a colleague's scale out between plan and apply would be taken away unseen, as part of a scale up."""
+    recorded = record(wish("1.4.2", replicas=4))
+    assert plan_one(want("1.4.1", replicas=4), recorded, see()).actions[0].precondition["replicas"] == 4
+    assert "replicas" not in plan_one(want("1.4.1"), record(wish("1.4.2")), see()).actions[0].precondition
 
 
 def test_the_second_rollback_is_compared_with_where_the_abort_leads() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from statetool.core.model import Desired
 from statetool.errors import UsageError
-from statetool.manifest.nodes import plain_value
-from statetool.manifest.structure import build_rule, load_rules
+from statetool.manifest.components import build_document
+from statetool.manifest.nodes import Document, plain_value
+from statetool.manifest.structure import BY_COMPONENTS, OF_MAPS, OF_VALUES, load_rules
 from statetool.manifest.yaml_reader import read_yaml
-from statetool.schema import load_schema, validator
+from statetool.schema import file_validator, load_schema, validator
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -126,37 +129,111 @@ VALUES += [
 
 @pytest.mark.parametrize("key", ["", *sorted(SAMPLES), "nonsense", "gray.nonsense"])
 @pytest.mark.parametrize("value", VALUES, ids=json.dumps)
-def test_structure_and_jsonschema_agree(key: str, value: Any) -> None:
-    """Whatever stands at a key, our walk over the nodes and the schema library refuse or accept together.
-
-    Relations between keys (`oneOf` in gray) are left out on both sides: they have words of their own.
-    """
+def test_what_jsonschema_refuses_is_said_and_nothing_else(key: str, value: Any) -> None:
+    """Whatever stands at a key: no error of the untouched schema is dropped, and what it allows is not refused."""
     component: Any = value
     for part in reversed(key.split(".") if key else []):
         component = {part: component, **({"version": "1.1.0"} if key.startswith("gray.") and part == key[5:] else {})}
     document = {"application": "shop", "components": {"cart": component}}
     result = read_yaml(json.dumps(document).encode(), "f.json")
     assert result.diagnostics == ()
-    assert plain_value(result.documents[0].root) == document
-    found: list[Any] = []
-    load_rules("manifest").check(result.documents[0].root, found)
-    errors = [
-        e for e in validator("manifest").iter_errors(document) if e.validator not in ("oneOf", "dependentRequired")
-    ]
-    assert bool(found) == bool(errors)
+    root = result.documents[0].root
+    assert plain_value(root) == document
+    if validator("manifest").is_valid(document):
+        assert load_rules("manifest").check(root) == []
+    else:
+        assert build_document(Document("f.json", root), load_rules("manifest")).diagnostics
+
+
+ANNOTATIONS = {"title", "description", "default", "$schema", "$id", "patternErrorMessage", "x-code", "x-hint"}
+INWARDS = {"properties", "items", "propertyNames"}
+"""Keywords without an error of their own: theirs are those of the schemas in them."""
+SAID = {*OF_MAPS, *OF_VALUES, *BY_COMPONENTS, "uniqueItems"}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The schema as the tool uses it, without references."""
+    schema = file_validator(name).schema
+    assert isinstance(schema, dict)
+    return schema
+
+
+def parts_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The schema and all schemas in it, but for the relations between keys."""
+    yield schema
+    inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
+    inner += [schema[key] for key in ("items", "propertyNames", "additionalProperties") if schema.get(key)]
+    for part in inner:
+        yield from parts_of(part)
 
 
 @pytest.mark.parametrize("name", ["manifest", "config"])
-def test_schemas_are_schemas_and_wholly_read(name: str) -> None:
-    """Valid by the rules of JSON Schema itself, and without a keyword that the tool would ignore."""
-    validator(name).check_schema(load_schema(name))
-    load_rules(name)
+def test_every_error_a_schema_can_raise_has_words(name: str) -> None:
+    """And every other keyword is known to be no rule: a misspelt one would be a rule that nobody keeps."""
+    Draft202012Validator.check_schema(load_schema(name))
+    for part in parts_of(schema_of(name)):
+        assert set(part) <= SAID | INWARDS | ANNOTATIONS, part
+        assert "type" in part or "anyOf" in part, part
 
 
-def test_a_keyword_that_would_be_ignored_is_refused() -> None:
-    """So that nobody writes one into a schema and believes it."""
-    with pytest.raises(ValueError, match="multipleOf"):
-        build_rule({"type": "integer", "multipleOf": 2}, {})
+def test_relations_between_keys_are_those_components_py_says() -> None:
+    """Its words are for these; another relation in the schema needs words there first."""
+    parts = list(parts_of(schema_of("manifest")))
+    related = [{key: part[key] for key in BY_COMPONENTS & set(part)} for part in parts if BY_COMPONENTS & set(part)]
+    assert related == [
+        {"oneOf": [{"required": ["weight"]}, {"required": ["rules"]}], "dependentRequired": {"match": ["rules"]}}
+    ]
+    assert not any(BY_COMPONENTS & set(part) for part in parts_of(schema_of("config")))
+
+
+def problems_of(component: str, before: str = "") -> list[tuple[str, int, int]]:
+    """Code, line and column of what is wrong in the component `cart`."""
+    text = f"{before}application: shop\ncomponents:\n  cart: {component}\n"
+    root = read_yaml(text.encode(), "f").documents[-1].root
+    return [(p.code, p.line, p.column) for p in load_rules("manifest").check(root)]
+
+
+@pytest.mark.parametrize(
+    ("component", "codes"),
+    [
+        ("{replicas: 4.0}", ["wrong_type"]),
+        ("{ready: {timeout_s: 1e999}}", ["wrong_type"]),
+        ("{state: [running]}", ["wrong_type"]),
+        ("{version: '123456789012345678901234567890123'}", ["bad_version"]),
+        ("{replicas: {min: 1}}", ["wrong_type"]),
+        ("{lifecycle: {drift: {gray: 1, x: 2}}}", ["wrong_type", "unknown_key"]),
+        ("{depends_on: [db, db, db]}", ["duplicate_item", "duplicate_item"]),
+    ],
+)
+def test_one_mistake_is_one_problem(component: str, codes: list[str]) -> None:
+    """However many keywords refuse it; and a fraction is no whole number, even where it has no digits but 0."""
+    assert sorted(code for code, _, _ in problems_of(component)) == sorted(codes)
+
+
+@pytest.mark.parametrize(
+    "component",
+    ['{version: "1\\t"}', '{restart: "\\t"}', "{replicas: 99999999999999999999}", '{depends_on: ["\\t", "\\t"]}'],
+)
+def test_what_the_reader_refused_is_not_refused_again(component: str) -> None:
+    """Not even as a repeated item: its value may be a stand-in."""
+    assert problems_of(component) == []
+
+
+def test_a_shared_mistake_is_first_said_of_the_first_component() -> None:
+    """Problems come in the order of the document, whatever order the schema library finds them in."""
+    names = [f"n{number * 7 % 10}x" for number in range(10)]
+    text = "application: shop\ncomponents:\n  first: &x {version: 1.1}\n" + "".join(f"  {n}: *x\n" for n in names)
+    found = load_rules("manifest").check(read_yaml(text.encode(), "f").documents[0].root)
+    assert [problem.path[1] for problem in found] == ["first", *names]
+
+
+def test_aliases_nested_deeper_than_any_stack_are_refused_in_words() -> None:
+    """Each alias adds to the depth a file may have, so a short file may hold a value thousands of levels deep."""
+    chain = "labels:\n  a0: &a0 x\n"
+    for number in range(1, 40):
+        chain += f"  a{number}: &a{number} {'[' * 60}*a{number - 1}{']' * 60}\n"
+    found = problems_of("{depends_on: [*a39, *a39], restart: *a39, lifecycle: {drift: *a39}}", chain)
+    assert sorted({code for code, _, _ in found}) == ["duplicate_item", "unknown_key", "wrong_type"]
 
 
 def test_an_unknown_schema_is_a_usage_error() -> None:

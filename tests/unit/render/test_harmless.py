@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from statetool.render.harmless import for_markdown_cell, for_markdown_code, for_terminal
+from statetool.render.harmless import (
+    for_markdown_cell,
+    for_markdown_code,
+    for_markdown_sentence,
+    for_markdown_span,
+    for_terminal,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +71,34 @@ def test_markdown_code_fence_is_longer_than_any_run() -> None:
     block = for_markdown_code("a\n`````\n\x1bb", "diff").splitlines()
     assert block == ["``````diff", "a", "`````", "\\x1bb", "``````"]
     assert for_markdown_code("x").splitlines() == ["```", "x", "```"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("shop/cart@prod#1", "`shop/cart@prod#1`"),
+        ("a`b", "a&#96;b"),
+        ("a|b", "a&#124;b"),
+        ("a\nb", "a&#92;nb"),
+        (" a", " a"),
+        ("", ""),
+    ],
+)
+def test_markdown_span(text: str, shown: str) -> None:
+    """What is to be copied has no breaks in it; what could end the span or the cell is no span."""
+    assert for_markdown_span(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("run `statetool plan` @now", "run `statetool plan` &#64;&#8203;now"),
+        ("`a|b`", "&#96;a&#124;b&#96;"),
+        ("a ` b", "a &#96; b"),
+        ("$`x`$", "&#36;&#96;x&#96;&#36;"),
+        ("``x``", "&#96;`x`&#96;"),
+    ],
+)
+def test_markdown_sentence(text: str, shown: str) -> None:
+    """Commands in backticks are code spans; all else is as in a cell."""
+    assert for_markdown_sentence(text) == shown

@@ -57,7 +57,7 @@ def test_hostile_text_stays_in_its_cell() -> None:
     """A value can neither break the table nor mention anybody."""
     finding = Finding("code", "deny", "x | y @admin <img src=x> `\n| a |", "see #1", Address("shop", "cart"))
     text = render_plan_markdown(make_plan(findings=(finding,)))
-    row = next(line for line in text.splitlines() if line.startswith("| shop/cart"))
+    row = next(line for line in text.splitlines() if line.startswith("| `shop/cart`"))
     assert row.count("|") == 3
     assert "<img" not in text
     assert "@admin" not in text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from render_golden import check_golden
 from render_plans import make_plan, readme_plan, rich_plan
 from render_records import eventful_run
 
 from statetool.core.events import RunSummary, fold
-from statetool.core.plan import Plan
+from statetool.core.model import Address
+from statetool.core.plan import Finding, Plan
 from statetool.render.outcome import render_outcome
 
 WIDE = "shop/推荐服务@生产"
@@ -73,6 +75,33 @@ def test_interrupted() -> None:
     assert text.endswith("No new plan was made. To see what is left: statetool plan\nContinue with: statetool apply")
 
 
+@pytest.mark.parametrize(
+    ("summary", "verdict"),
+    [
+        (RunSummary(failed={"shop/cart#1": "quota"}), "Apply failed: 1 failed, 1 blocked."),
+        (RunSummary(stale=("shop/cart#1",)), "Nothing done: 1 stale, 1 blocked."),
+        (RunSummary(), "Nothing done: 1 blocked."),
+        (RunSummary(still_running=("shop/cart#1",)), "Apply partly done: 1 still running, 1 blocked."),
+    ],
+)
+def test_nothing_done_is_not_partly_done(summary: RunSummary, verdict: str) -> None:
+    """The first line does not promise what is not there."""
+    assert render_outcome(readme_plan(), summary, remaining=None).splitlines()[0] == verdict
+
+
+def test_a_saved_plan_that_was_refused_is_planned_again() -> None:
+    """An apply of the manifests would overwrite what the plan spared."""
+    text = render_outcome(readme_plan(), RunSummary(stale=("shop/cart#1",)), remaining=None, saved=True)
+    assert text.endswith("\nPlan again: statetool plan")
+    assert "statetool apply" not in text
+
+
+def test_a_correction_may_leave_drift() -> None:
+    """A value without permission still differs, so that no plan is called empty."""
+    left = make_plan(mode="drift", left_alone=readme_plan().left_alone)
+    assert render_outcome(left, RunSummary(), remaining=left).endswith("\nNothing else may be put back.")
+
+
 def test_correction_continues_with_its_own_command() -> None:
     """A run of `drift --correct` goes on with that command."""
     plan = replace(readme_plan(), mode="drift", findings=(), blocked=())
@@ -108,3 +137,13 @@ def test_every_word_for_not_run_is_told_in_words() -> None:
     text = render_outcome(make_plan(), RunSummary(skipped=skipped), remaining=None)
     for words in ("state could not be saved", "failed inside", "too many actions", "because of a/a#1"):
         assert words in text
+
+
+def test_a_new_plan_that_is_empty_may_still_warn() -> None:
+    """After a promotion people learn at once that the manifest should be folded."""
+    warning = Finding("fold_needed", "warn", "2.2.0 serves alone", "write version: 2.2.0", Address("shop", "search"))
+    empty = replace(readme_plan(), changes=(), actions=(), blocked=(), left_alone=(), findings=(warning,))
+    text = render_outcome(readme_plan(), RunSummary(), remaining=empty)
+    assert text.endswith(
+        "A new plan is empty.\n\nIt warns (1):\n  shop/search   fold_needed: 2.2.0 serves alone; write version: 2.2.0"
+    )

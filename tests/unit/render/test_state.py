@@ -27,7 +27,7 @@ def test_show() -> None:
 
 
 def test_show_of_bare_record() -> None:
-    """A record that manages nothing says so."""
+    """A component to which nothing was applied yet says so."""
     text = render_state_show(Recorded(Address("shop", "cart"), "c\x1b1", "a1", None, Wish()))
-    assert "no field is managed" in text
+    assert "nothing applied yet" in text
     assert "c\\x1b1" in text

@@ -24,6 +24,7 @@ from statetool.core.plan import (
     Verb,
     WishUpdate,
 )
+from statetool.errors import SourceMark
 from statetool.render.layout import cell_width
 from statetool.render.text import render_plan
 
@@ -53,13 +54,34 @@ def test_look_in_colour() -> None:
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == render(readme_plan(), 100)
 
 
-@pytest.mark.parametrize("width", [40, 80, 120, None])
-def test_last_line_is_the_summary(width: int | None) -> None:
-    """Scripts take the last line and match a fixed shape in it, also of an empty plan."""
-    for plan, changes in ((rich_plan(), 4), (readme_plan(), 2), (make_plan(), 0)):
-        last = render(plan, width).splitlines()[-1]
-        assert last.startswith("Plan: ")
-        assert f"0 to add, {changes} to change, 0 to destroy" in last
+@pytest.mark.parametrize(("plan", "changes"), [(rich_plan(), 4), (readme_plan(), 2), (make_plan(), 0)])
+def test_last_line_is_the_summary(plan: Plan, changes: int) -> None:
+    """Scripts take the last line and match a fixed shape in it, also of an empty plan; a terminal wraps it."""
+    last = render(plan).splitlines()[-1]
+    assert last.startswith("Plan: ")
+    assert f"0 to add, {changes} to change, 0 to destroy" in last
+    lines = render(plan, 60).splitlines()
+    begin = max(n for n, line in enumerate(lines) if line.startswith("Plan: "))
+    assert " ".join(lines[begin:]) == last
+    assert all(cell_width(line) <= 60 for line in lines[begin:])
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("cart", 1),
+        ("a-name-that-takes-half-of-the-line", 1),
+        ("a-name-so-long-that-nothing-fits-beside-it-any-more", 2),
+    ],
+)
+def test_an_origin_is_never_broken(name: str, lines: int) -> None:
+    """It is there to be copied: it begins further left, or stands on a line of its own."""
+    field = FieldChange("replicas", 1, 2, Cause.MANIFEST)
+    change = replace(make_change(f"shop/{name}", field), origin=SourceMark("manifests/boutique.yaml", 10, 1))
+    shown = render(make_plan(changes=(change,)), 80).splitlines()
+    head = shown[2 : 2 + lines]
+    assert head[-1].endswith(" manifests/boutique.yaml:10")
+    assert all(cell_width(line) <= 80 for line in head)
 
 
 def test_summary_of_described_plan() -> None:
@@ -175,7 +197,7 @@ def test_four_hundred_components() -> None:
         field = FieldChange("replicas", 2, 3, Cause.MANIFEST)
         changes.append(make_change(f"shop/c{n:03}", field, actions=(action.id,)))
     text = render(make_plan(changes=tuple(changes), actions=tuple(actions)), 80)
-    assert len(text.splitlines()) == 1 + 400 * 4 + 4
+    assert len(text.splitlines()) == 1 + 400 * 4 + 5
     assert "\n\n\n" not in text
 
 

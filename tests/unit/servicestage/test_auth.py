@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import httpx
 import pytest
 
@@ -37,3 +39,23 @@ def test_a_token_that_is_none_is_refused_without_being_named(value: str) -> None
 def test_an_echoed_token_is_concealed() -> None:
     """A debug page that prints our headers prints stars."""
     assert TokenAuth(Secret("t-1")).conceal(b"X-Auth-Token: t-1; again t-1") == b"X-Auth-Token: ***; again ***"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "S3cret/Token+1",
+        base64.b64encode(b"S3cret/Token+1").decode(),
+        "S3cret%2FToken%2B1",
+        "".join(f"\\u{ord(letter):04x}" for letter in "S3cret/Token+1"),
+    ],
+)
+def test_a_token_is_concealed_however_it_is_spelt(spelling: str) -> None:
+    """Servers echo what they got as text, JSON, a URL or base64."""
+    assert TokenAuth(Secret("S3cret/Token+1")).conceal(f"got {spelling}!".encode()) == b"got ***!"
+
+
+def test_a_token_that_could_be_a_name_stays_in_answers() -> None:
+    """Else a component would lose a part of its name; real tokens are long."""
+    assert not TokenAuth(Secret("t-1")).is_distinctive
+    assert TokenAuth(Secret("sandbox-token")).is_distinctive
