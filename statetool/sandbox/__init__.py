@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from statetool.sandbox.access import Accounts
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.facade import Sandbox
 from statetool.sandbox.model import LogEntry, SeedSummary
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from statetool.sandbox.control import ControlClient
     from statetool.sandbox.server import serve
 
-__all__ = ["ControlClient", "LogEntry", "Sandbox", "SandboxError", "SeedSummary", "create_app", "serve"]
+__all__ = ["Accounts", "ControlClient", "LogEntry", "Sandbox", "SandboxError", "SeedSummary", "create_app", "serve"]
 
 _HOMES = {"create_app": "app", "serve": "server", "ControlClient": "control"}
 

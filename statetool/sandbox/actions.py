@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from statetool.sandbox.configuration import LARGEST_REPLICA, is_number
 from statetool.sandbox.errors import conflict, invalid, unknown_action, unknown_version
 from statetool.sandbox.gray import changed, gray_change
 from statetool.sandbox.model import Component, Gray, Job, Operation
 from statetool.sandbox.switches import Switches
 from statetool.sandbox.world import advance, with_candidate_record
 
-LARGEST_REPLICA = 2**31 - 1
-SHORT_JOB_SHARE = 0.2  # of job_seconds: changing a traffic rule moves no instances
+SHORT_JOB_SHARE = 0.2  # of job_seconds: what moves no instances is quick
+_SHORT = frozenset({"modify_gray_rule", "sync_workload"})
 
 _SERVING = frozenset({"RUNNING", "PENDING"})
 _AFTER_FAILURE = frozenset({"FAILED", "PARTIALLY_FAILED"})
@@ -33,12 +34,16 @@ ALLOWED: Mapping[str, frozenset[str]] = {
     "rollback_current": _SERVING | _GRAYING | _AFTER_FAILURE,
     "continue_deploy": _GRAYING,
     "modify_gray_rule": _GRAYING,
+    # The console's list, with the state of which only the batch action speaks [03_0115].
+    "sync_workload": _SERVING | _AFTER_FAILURE | {"UNKNOWN"},
 }
+# A question about the component: answered in any status, and without starting anything.
+CHECK = "check_gray_release"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """A well-formed action: `verb` is one of ALLOWED, `parameters` is the object sent, or empty."""
+    """A well-formed action: `verb` is one of ALLOWED, or CHECK; `parameters` is the object sent, or empty."""
 
     verb: str
     parameters: Mapping[str, Any]
@@ -65,7 +70,7 @@ def parse_action(body: object) -> ActionRequest:
     verb, parameters = body.get("action"), body.get("parameters")
     if not isinstance(verb, str):
         raise invalid("action is required and must be a text")
-    if verb not in ALLOWED:
+    if verb not in ALLOWED and verb != CHECK:
         raise unknown_action(verb)
     if parameters is not None and not isinstance(parameters, Mapping):
         raise invalid("parameters must be an object")
@@ -86,7 +91,7 @@ def accept(
         raise conflict("the component is busy: a job is running")
     if component.status not in ALLOWED[request.verb]:
         raise conflict(f"action {request.verb} is not allowed in status {component.status}")
-    share = SHORT_JOB_SHARE if request.verb == "modify_gray_rule" else 1.0
+    share = SHORT_JOB_SHARE if request.verb in _SHORT else 1.0
     end_ms = now_ms + round(switches.job_seconds * 1000 * share)
     operation = Operation(
         effect=planned.effect,
@@ -122,9 +127,9 @@ def _started(component: Component, operation: Operation, verb: str) -> Component
     )
 
 
-def _plan_power(verb: str, status_during: str) -> _Planner:
+def _plan_simple(effect: str, status_during: str | None) -> _Planner:
     def plan(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
-        return _Planned(verb, status_during, component.replica)
+        return _Planned(effect, status_during, component.replica)
 
     return plan
 
@@ -132,7 +137,7 @@ def _plan_power(verb: str, status_during: str) -> _Planner:
 def _plan_scale(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
     """Absolute target; hosts are mandatory for VM components, which also keep at least one instance [06_0082]."""
     replica, hosts = parameters.get("replica"), parameters.get("hosts")
-    if not isinstance(replica, int) or isinstance(replica, bool) or not 0 <= replica <= LARGEST_REPLICA:
+    if not is_number(replica) or not 0 <= replica <= LARGEST_REPLICA:
         raise invalid("replica must be a whole number, 0 or more")
     if hosts is not None and not (isinstance(hosts, list) and all(isinstance(host, str) for host in hosts)):
         raise invalid("hosts must be a list of texts")
@@ -163,7 +168,7 @@ def _to_version(component: Component, version: str, switches: Switches) -> _Plan
         raise unknown_version(version)
     if component.candidate is not None:
         if version != component.current:
-            raise conflict(f"a gray release is open: only a rollback to {component.current} ends it")
+            raise conflict(f"the last deployment is not in use: only a rollback to {component.current} ends it")
         return _Planned("abort", "UPGRADING", component.replica)
     if version == component.current:
         raise conflict(f"version {version[:64]} is the one in use")
@@ -196,12 +201,13 @@ def _plan_modify(component: Component, parameters: Mapping[str, Any], switches: 
 
 
 _PLANNERS: Mapping[str, _Planner] = {
-    "start": _plan_power("start", "STARTING"),
-    "stop": _plan_power("stop", "STOPPING"),
-    "restart": _plan_power("restart", "RESTARTING"),
+    "start": _plan_simple("start", "STARTING"),
+    "stop": _plan_simple("stop", "STOPPING"),
+    "restart": _plan_simple("restart", "RESTARTING"),
     "scale": _plan_scale,
     "rollback": _plan_rollback,
     "rollback_current": _plan_rollback_current,
     "continue_deploy": _plan_continue,
     "modify_gray_rule": _plan_modify,
+    "sync_workload": _plan_simple("sync", None),
 }

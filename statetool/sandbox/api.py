@@ -1,60 +1,47 @@
 """The API without a web server: method, path, query and body in, status code and JSON out.
 
-Owns the paths, the reading of queries and bodies, and which errors they make (sections 1, 2 and 10). Must not know
-HTTP frameworks, or rules of the world.
+Owns the paths, the reading requests about components, records and jobs, and the form of errors (sections 2, 3, 7, 8
+and 10). Must not know HTTP frameworks, or rules of the world.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-from statetool.sandbox import views
-from statetool.sandbox.actions import accept, parse_action
-from statetool.sandbox.errors import Refusal, invalid, missing, unknown_api, unknown_job, unknown_version
-from statetool.sandbox.model import Component, Named
-from statetool.sandbox.switches import Switches
-from statetool.sandbox.tables import Kind, Page, Tables
+from statetool.sandbox import components, groups, views
+from statetool.sandbox.call import (
+    LARGEST_OFFSET,
+    LARGEST_PAGE,
+    Body,
+    Call,
+    find_application,
+    find_component,
+    number,
+    page,
+)
+from statetool.sandbox.errors import Refusal, invalid, unknown_api, unknown_job, unknown_version
+from statetool.sandbox.model import Component
+from statetool.sandbox.tables import Kind, Tables
 from statetool.sandbox.world import advance
 
-LARGEST_PAGE = 100
-UNPAGED_ROWS = 1000
 _TASK_PAGE = 20  # section 7: the default page of tasks
-_LARGEST_OFFSET = 2**31 - 1
 _PROJECT = re.compile(r"[0-9a-fA-F]{32}")
-_NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
-
-Body = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request being answered. `mine` is false for a project this world does not hold: it looks empty."""
-
-    tables: Tables
-    query: Mapping[str, str]
-    body: bytes
-    now_ms: int
-    switches: Switches
-    project_id: str
-    mine: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A resolved request: call it with what it needs."""
+    """A resolved request: call it with what it needs. `status_code` is that of success."""
 
     project: str
+    status_code: int
     _function: Callable[..., Body]
     _ids: tuple[str, ...]
 
     def __call__(self, tables: Tables, query: str, body: bytes, now_ms: int) -> Body:
-        """The JSON body of the answer (always HTTP 200). Raises Refusal."""
+        """The JSON body of the answer; empty for 204. Raises Refusal."""
         if not _PROJECT.fullmatch(self.project):
             raise invalid("project_id must be 32 hexadecimal characters")
         mine = self.project.lower() == tables.project_id()
@@ -66,31 +53,14 @@ class Handler:
 def resolve(method: str, path: str) -> Handler:
     """The handler of a request. Raises Refusal 404 APIGW.0101, as the gateway does before it looks at a token."""
     prefix = re.fullmatch(r"/v3/([^/]+)/cas(/.+)", path)
-    for route_method, pattern, handler in _ROUTES if prefix else ():
+    for route_method, pattern, handler, status_code in _ROUTES if prefix else ():
         if route_method == method and prefix and (match := pattern.fullmatch(prefix[2])):
-            return Handler(prefix[1], handler, match.groups())
+            return Handler(prefix[1], status_code, handler, match.groups())
     raise unknown_api()
 
 
-def _list_applications(call: Call) -> Body:
-    count, found = call.tables.named_page("applications", _page(call.query), {}) if call.mine else (0, [])
-    return {"count": count, "applications": [_application(call, application) for application in found]}
-
-
-def _show_application(call: Call, application_id: str) -> Body:
-    return _application(call, _find_application(call, application_id))
-
-
-def _list_environments(call: Call) -> Body:
-    page = _page(call.query)
-    columns = {"name": "name", "environment_id": "id"}
-    filters = {columns[key]: call.query[key] for key in columns if call.query.get(key)}
-    count, found = call.tables.named_page("environments", page, filters) if call.mine else (0, [])
-    return {"count": count, "environments": [views.environment_body(item, call.project_id) for item in found]}
-
-
 def _list_of_application(call: Call, application_id: str) -> Body:
-    application = _find_application(call, application_id)
+    application = find_application(call, application_id)
     return _component_list(call, application_id=application.id)
 
 
@@ -101,7 +71,7 @@ def _list_components(call: Call) -> Body:
 
 
 def _show_component(call: Call, application_id: str, component_id: str) -> Body:
-    component = _find_component(call, application_id, component_id)
+    component = find_component(call, application_id, component_id)
     wanted = call.query.get("version", "")
     if not wanted:
         strategy = component.candidate or component.record(component.current) or component.records[-1]
@@ -117,62 +87,71 @@ def _show_component(call: Call, application_id: str, component_id: str) -> Body:
 
 def _list_records(call: Call, application_id: str, component_id: str) -> Body:
     """Newest first, unless asked for the other order [06_0083]."""
-    component = _find_component(call, application_id, component_id)
-    page = _page(call.query)
-    records = component.records if page.ascending else component.records[::-1]
-    shown = records[page.offset : page.offset + page.limit]
+    component = find_component(call, application_id, component_id)
+    wanted = page(call.query)
+    records = component.records if wanted.ascending else component.records[::-1]
+    shown = records[wanted.offset : wanted.offset + wanted.limit]
     return {"count": len(records), "records": [views.record_body(component, record) for record in shown]}
-
-
-def _act(call: Call, application_id: str, component_id: str) -> Body:
-    request = parse_action(_json(call.body))
-    component = _find_component(call, application_id, component_id)
-    component, job = accept(component, request, call.now_ms, f"JOB{uuid.uuid4()}", call.switches)
-    call.tables.put_component(component)
-    call.tables.add_job(job)
-    old = {"job_id": job.id, "result": "succeeded"}
-    new = {"job_id": job.id, "component_id": component.id}
-    return {"old": old, "new": new, "both": old | new}[call.switches.action_body]
 
 
 def _show_job(call: Call, job_id: str) -> Body:
     job = call.tables.job(job_id) if call.mine else None
-    component = call.tables.component(job.component_id) if job else None
-    if job is None or component is None:
+    if job is None:
         raise unknown_job()
-    limit = _number(call.query, "limit", LARGEST_PAGE) if "limit" in call.query else _TASK_PAGE
-    offset = _number(call.query, "offset", _LARGEST_OFFSET)
-    status = views.job_status(job, advance(component, call.now_ms), call.now_ms, call.switches)
+    stored = call.tables.component(job.component_id)
+    component = advance(stored, call.now_ms) if stored else None
+    limit = number(call.query, "limit", LARGEST_PAGE) if "limit" in call.query else _TASK_PAGE
+    offset = number(call.query, "offset", LARGEST_OFFSET)
+    status = views.job_status(job, component, call.now_ms, call.switches)
     body, tasks = views.job_bodies(job, status, call.now_ms, call.project_id, call.switches)
     if call.query.get("desc", "").lower() == "true":
         tasks.reverse()
     return {"task_count": len(tasks), "job": body, "tasks": tasks[offset : offset + limit]}
 
 
+_APPLICATION = r"/applications/([^/]+)"
 _COMPONENT = r"/applications/([^/]+)/components/([^/]+)"
-_ROUTES: tuple[tuple[str, re.Pattern[str], Callable[..., Body]], ...] = (
-    ("GET", re.compile(r"/applications"), _list_applications),
-    ("GET", re.compile(r"/applications/([^/]+)"), _show_application),
-    ("GET", re.compile(r"/environments"), _list_environments),
-    ("GET", re.compile(r"/applications/([^/]+)/components"), _list_of_application),
-    ("GET", re.compile(r"/components"), _list_components),
-    ("GET", re.compile(_COMPONENT), _show_component),
-    ("GET", re.compile(_COMPONENT + r"/records"), _list_records),
-    ("POST", re.compile(_COMPONENT + r"/action"), _act),
-    ("GET", re.compile(r"/jobs/([^/]+)"), _show_job),
+_ENVIRONMENT = r"/environments/([^/]+)"
+_OK, _NO_CONTENT = 200, 204
+_TABLE: tuple[tuple[str, str, Callable[..., Body], int], ...] = (
+    ("GET", r"/applications", groups.list_applications, _OK),
+    ("POST", r"/applications", groups.create_application, _OK),
+    ("GET", _APPLICATION, groups.show_application, _OK),
+    ("PUT", _APPLICATION, groups.modify_application, _OK),
+    ("DELETE", _APPLICATION, groups.delete_application, _NO_CONTENT),
+    ("POST", _APPLICATION + r"/action", groups.act_on_application, _NO_CONTENT),
+    ("GET", _APPLICATION + r"/configuration", groups.show_configuration, _OK),
+    ("PUT", _APPLICATION + r"/configuration", groups.modify_configuration, _OK),
+    ("DELETE", _APPLICATION + r"/configuration", groups.delete_configuration, _NO_CONTENT),
+    ("GET", r"/environments", groups.list_environments, _OK),
+    ("POST", r"/environments", groups.create_environment, _OK),
+    ("GET", _ENVIRONMENT, groups.show_environment, _OK),
+    ("PUT", _ENVIRONMENT, groups.modify_environment, _OK),
+    ("DELETE", _ENVIRONMENT, groups.delete_environment, _NO_CONTENT),
+    ("GET", _ENVIRONMENT + r"/resources", groups.show_resources, _OK),
+    ("PUT", _ENVIRONMENT + r"/resources", groups.modify_resources, _OK),
+    ("GET", _APPLICATION + r"/components", _list_of_application, _OK),
+    ("POST", _APPLICATION + r"/components", components.create_component, _OK),
+    ("GET", r"/components", _list_components, _OK),
+    ("POST", r"/components/action", components.act_on_components, _OK),
+    ("GET", _COMPONENT, _show_component, _OK),
+    ("PUT", _COMPONENT, components.modify_component, _OK),
+    ("DELETE", _COMPONENT, components.delete_component, _OK),
+    ("GET", _COMPONENT + r"/records", _list_records, _OK),
+    ("POST", _COMPONENT + r"/action", components.act_on_component, _OK),
+    ("PUT", _COMPONENT + r"/refresh", components.refresh_component, _OK),
+    ("GET", r"/jobs/([^/]+)", _show_job, _OK),
+    ("GET", r"/runtimestacks", components.list_runtime_stacks, _OK),
 )
-
-
-def _application(call: Call, application: Named) -> Body:
-    return views.application_body(application, call.tables.component_count(application.id), call.project_id)
+_ROUTES = tuple((method, re.compile(pattern), handler, status) for method, pattern, handler, status in _TABLE)
 
 
 def _component_list(call: Call, *, application_id: str = "", application: str = "", name: str = "") -> Body:
-    page = _page(call.query)
+    wanted = page(call.query)
     if not call.mine:
         return {"count": 0, "components": []}
     count, found = call.tables.component_page(
-        page, call.now_ms, application_id=application_id, application=application, name=name
+        wanted, call.now_ms, application_id=application_id, application=application, name=name
     )
     names = _Names(call.tables)
     rows = []
@@ -202,53 +181,10 @@ class _Names:
         return self._known[identity]
 
 
-def _find_application(call: Call, application_id: str) -> Named:
-    found = call.tables.named("applications", application_id) if call.mine else None
-    if found is None:
-        raise missing("application", call.switches.missing)
-    return found
-
-
-def _find_component(call: Call, application_id: str, component_id: str) -> Component:
-    """The component as it is now; one of another application is as missing as any."""
-    application = _find_application(call, application_id)
-    component = call.tables.component(component_id)
-    if component is None or component.application_id != application.id:
-        raise missing("component", call.switches.missing)
-    return advance(component, call.now_ms)
-
-
-def _page(query: Mapping[str, str]) -> Page:
-    """Paging [SDK, 06_0077]: limit 0..100 (0 or left out: up to 1000 rows), offset in rows, unknown orders ignored."""
-    limit = _number(query, "limit", LARGEST_PAGE) or UNPAGED_ROWS
-    order_by = query.get("order_by", "")
-    return Page(
-        limit=limit,
-        offset=_number(query, "offset", _LARGEST_OFFSET),
-        order_by=order_by if order_by in {"name", "update_time"} else "create_time",
-        ascending=query.get("order", "").lower() == "asc",
-    )
-
-
-def _number(query: Mapping[str, str], key: str, largest: int) -> int:
-    text = query.get(key, "0")
-    if not _NUMBER.fullmatch(text) or int(text) > largest:
-        raise invalid(f"{key} must be a whole number from 0 to {largest}")
-    return int(text)
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body, parse_constant=_not_json)
-    except (ValueError, RecursionError):
-        raise invalid("the request body is not JSON") from None
-
-
-def _not_json(word: str) -> NoReturn:
-    raise ValueError(word)
-
-
 def error_body(refusal: Refusal, request_id: str) -> Body:
     """The body of an error (section 10.1); the gateway adds the request id to its own."""
+    if refusal.code.startswith("IAM."):  # IAM nests [GK]
+        title = "Unauthorized" if refusal.status_code == 401 else "Bad Request"
+        return {"error": {"code": refusal.status_code, "message": refusal.message, "title": title}}
     body: Body = {"error_code": refusal.code, "error_msg": refusal.message}
     return {**body, "request_id": request_id} if refusal.code.startswith("APIGW.") else body

@@ -6,11 +6,11 @@ whatever goes wrong becomes a JSON answer, never an exception for the server.
 
 from __future__ import annotations
 
-import hmac
 import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -18,9 +18,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from statetool.sandbox.access import Accounts, Gate
 from statetool.sandbox.disturb import ensure_known
 from statetool.sandbox.errors import Refusal, SandboxError, unknown_api
 from statetool.sandbox.facade import Sandbox
+from statetool.sandbox.signature import Arrival
 from statetool.sandbox.wire import (
     CONTROL_HEADER,
     CONTROL_PATHS,
@@ -32,26 +34,28 @@ from statetool.sandbox.wire import (
     summary_to_json,
 )
 
+NO_CONTENT = 204
 _LARGEST_REQUEST = 1024 * 1024
 _LARGEST_CONTROL_REQUEST = 64 * 1024 * 1024
 
 
-def create_app(sandbox: Sandbox, *, token: str | None = DEFAULT_TOKEN) -> Starlette:
-    """The API of a sandbox, and its control path for loopback clients.
+def create_app(sandbox: Sandbox, *, token: str | None = DEFAULT_TOKEN, accounts: Accounts | None = None) -> Starlette:
+    """The API of a sandbox, IAM's two requests, and its control path for loopback clients.
 
-    API requests need `X-Auth-Token: <token>`; None means that none is needed (for use inside one process).
+    API requests need `X-Auth-Token` with this token or one that IAM issued, or a signature with a key of the
+    accounts (None: the well-known ones). Token None means that no credentials are needed (inside one process).
     """
-    return Starlette(
-        routes=[Route("/{path:path}", endpoint=_Front(sandbox, token))], exception_handlers={404: _no_such_path}
-    )
+    front = _Front(sandbox, token, accounts or Accounts())
+    return Starlette(routes=[Route("/{path:path}", endpoint=front)], exception_handlers={404: _no_such_path})
 
 
 class _Front:
     """Answers every request of the application."""
 
-    def __init__(self, sandbox: Sandbox, token: str | None) -> None:
+    def __init__(self, sandbox: Sandbox, token: str | None, accounts: Accounts) -> None:
         self._sandbox = sandbox
         self._token = token
+        self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -79,16 +83,9 @@ class _Front:
             path,
             request.scope["query_string"].decode("latin-1"),
             body,
-            authenticated=self._authenticated(request),
+            gate=None if self._token is None else Gate(_arrival(request, body), self._token, self._accounts),
         )
-        return _json(answer.status_code, answer.body, request_id=answer.request_id)
-
-    def _authenticated(self, request: Request) -> bool:
-        if self._token is None:
-            return True
-        sent = request.headers.get("x-auth-token", "")
-        # Bytes: compare_digest takes no other text than ASCII.
-        return hmac.compare_digest(sent.encode("utf-8", "replace"), self._token.encode())
+        return _json(answer.status_code, answer.body, request_id=answer.request_id, headers=answer.headers)
 
     async def _control(self, request: Request, path: str) -> Response:
         try:
@@ -115,6 +112,13 @@ class _Front:
             return {}
         self._sandbox.reset()
         return {}
+
+
+def _arrival(request: Request, body: bytes) -> Arrival:
+    """The request as it was sent: a signature covers what came, not what a framework made of it."""
+    scope = request.scope
+    raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
+    return Arrival(request.method, raw_path, scope["query_string"], tuple(request.headers.raw), body)
 
 
 def _no_such_path(request: Request, error: Exception) -> Response:
@@ -166,12 +170,21 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _json(status: int, body: Mapping[str, Any], *, request_id: str = "", control: bool = False) -> Response:
+def _json(
+    status: int,
+    body: Mapping[str, Any],
+    *,
+    request_id: str = "",
+    control: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     request_id = request_id or uuid.uuid4().hex
     if str(body.get("error_code", "")).startswith("APIGW."):
         body = {**body, "request_id": request_id}
-    headers = {"X-Request-Id": request_id}
+    headers = {**(headers or {}), "X-Request-Id": request_id}
     if control:
         headers[CONTROL_HEADER] = "1"
+    if status == NO_CONTENT:
+        return Response(status_code=status, headers=headers)
     # ASCII only: a lone surrogate sent by a client must not break the answer that quotes it.
     return Response(json.dumps(body), status, headers, media_type="application/json")

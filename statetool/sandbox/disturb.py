@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from statetool.sandbox.actions import LARGEST_REPLICA
+from statetool.sandbox.configuration import LARGEST_REPLICA
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.gray import is_weight
 from statetool.sandbox.model import Component, Job, is_status

@@ -6,6 +6,12 @@ answers a request with an error). Must not know about HTTP frameworks, files or 
 
 from __future__ import annotations
 
+_MISSING = {
+    "application": "SVCSTG.00100403",
+    "component": "SVCSTG.00100404",
+    "environment": "SVCSTG.00100411",
+}
+
 
 class SandboxError(Exception):
     """Something about the sandbox itself is wrong; `str()` is one sentence fit for a terminal."""
@@ -51,18 +57,38 @@ def unknown_api() -> Refusal:
     return Refusal(404, "APIGW.0101", "the API does not exist or has not been published in the environment")
 
 
-def unauthenticated() -> Refusal:
-    """401 of the API gateway: the token is missing or wrong [SIGN]."""
-    return Refusal(401, "APIGW.0301", "incorrect IAM authentication information: x-auth-token is missing or wrong")
+def unauthenticated(reason: str) -> Refusal:
+    """401 of the API gateway: wrong, missing or expired credentials of any kind [SIGN]."""
+    return Refusal(401, "APIGW.0301", f"incorrect IAM authentication information: {reason}")
+
+
+def clock_skew() -> Refusal:
+    """401 of the API gateway: signed more than 15 minutes ago, or ahead [SIGN]."""
+    return Refusal(401, "APIGW.0303", "incorrect app authentication information: the signature has expired")
+
+
+def used_version(version: str) -> Refusal:
+    """409, instance version already used [api_0026]; the status is inferred."""
+    return Refusal(409, "SVCSTG.00100441", f"instance version already used: {version[:64]}")
+
+
+def taken_name(kind: str, name: str) -> Refusal:
+    """An application or environment of this name exists [06_0162, FAQ]; for components the code is not known (SIM)."""
+    status, code = {
+        "application": (409, "SVCSTG.00100458"),
+        "environment": (400, "SVCSTG.00100449"),
+        "component": (409, "SVCSTG.00100409"),
+    }[kind]
+    return Refusal(status, code, f"{kind} name already used: {name[:64]}")
 
 
 def missing(kind: str, style: str) -> Refusal:
-    """An application or component that does not exist or is not visible.
+    """An application, component or environment that does not exist or is not visible.
 
     Style "401" (default) answers 401 SVCSTG.00100401, which is what the terraform provider meets [TF]; style "404"
     answers the documented 404 codes [06_0162].
     """
     message = f"{kind} does not exist"
     if style == "404":
-        return Refusal(404, {"application": "SVCSTG.00100403", "component": "SVCSTG.00100404"}[kind], message)
+        return Refusal(404, _MISSING[kind], message)
     return Refusal(401, "SVCSTG.00100401", message)

@@ -10,12 +10,13 @@ import dataclasses
 import difflib
 import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from statetool.sandbox import api, disturb, switches
+from statetool.sandbox import api, disturb, iam, switches
+from statetool.sandbox.access import Accounts, Gate
 from statetool.sandbox.errors import Refusal, SandboxError, unauthenticated
 from statetool.sandbox.model import LogEntry, SeedSummary
 from statetool.sandbox.store import Store
@@ -26,11 +27,12 @@ _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the API: HTTP status, JSON body, and the id for the header X-Request-Id."""
+    """An answer of the API: HTTP status, JSON body, the id for the header X-Request-Id, and other headers."""
 
     status_code: int
     body: dict[str, Any]
     request_id: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sandbox:
@@ -104,7 +106,7 @@ class Sandbox:
         """
         change = disturb.Disturbance(replicas, available_replicas, status, weight, end_gray, fail_next_job)
         with self._store.writing() as tables:
-            component = tables.component(_resolve(tables, address))
+            component = tables.component(_resolve(tables, address, self._now_ms()))
             if component is None:
                 raise SandboxError(f"no component {address!r} in the sandbox")
             changed, job = disturb.disturbed(component, change, self._now_ms(), f"JOB{uuid.uuid4()}")
@@ -125,30 +127,49 @@ class Sandbox:
             return tables.log()
 
     def handle(
-        self, method: str, path: str, query: str = "", body: bytes = b"", *, authenticated: bool = True
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        *,
+        authenticated: bool = True,
+        gate: Gate | None = None,
     ) -> Answer:
-        """Answer one API request. A mutating one and its log line are one transaction.
+        """Answer one API request. A mutating one and its log line are one transaction; IAM's are never logged.
 
-        `authenticated` false means the token was missing or wrong. Raises SandboxError only where the world itself
-        can't be used; everything the platform would refuse is an Answer.
+        `gate` is the request as it came over the wire, to check its credentials; None lets everybody in, unless
+        `authenticated` is false. Raises SandboxError only where the world itself can't be used; everything the
+        platform would refuse is an Answer.
         """
         now_ms, request_id = self._now_ms(), uuid.uuid4().hex
         path = path.encode("utf-8", "replace").decode()
 
         def answer(tables: Tables) -> Answer:
             try:
-                handler = api.resolve(method, path)
+                if iam.is_iam(method, path) and method == "POST":
+                    accounts = gate.accounts if gate else Accounts()
+                    made, token = iam.create_token(tables, query, body, now_ms, accounts)
+                    return Answer(201, made, request_id, {iam.TOKEN_HEADER: token})
+                handler = None if iam.is_iam(method, path) else api.resolve(method, path)
                 if not authenticated:
-                    raise unauthenticated()
-                return Answer(200, handler(tables, query, body, now_ms), request_id)
+                    raise unauthenticated("x-auth-token is missing or wrong")
+                if gate is not None:
+                    gate.ensure_open(tables, now_ms)
+                if handler is None:
+                    return Answer(200, iam.list_projects(tables, query), request_id)
+                return Answer(handler.status_code, handler(tables, query, body, now_ms), request_id)
             except Refusal as refusal:
                 return Answer(refusal.status_code, api.error_body(refusal, request_id), request_id)
 
-        if method in _READ_ONLY:
+        logged = method not in _READ_ONLY and not iam.is_iam(method, path)
+        if not logged and not (gate and gate.writes):
             with self._store.reading() as tables:
                 return answer(tables)
         with self._store.writing() as tables:
             result = answer(tables)
+            if not logged:
+                return result
             text = body.decode("utf-8", "replace")
             tables.add_log(now_ms, method, path, text, result.status_code, result.body.get("job_id"))
             return result
@@ -164,18 +185,18 @@ class Sandbox:
                 raise SandboxError(str(error)) from None
 
 
-def _resolve(tables: Tables, address: str) -> str:
+def _resolve(tables: Tables, address: str, now_ms: int) -> str:
     """The id of the one component an address names. Raises SandboxError for none (with near names) or several."""
     names, _, environment = address.partition("@")
     application, _, component = names.partition("/")
-    found = tables.addresses(application, component) if application and component else []
+    found = tables.addresses(now_ms, application, component) if application and component else []
     found = [row for row in found if not environment or row[2] == environment]
     if len(found) == 1:
         return found[0][3]
     if found:
         choices = ", ".join(f"{row[0]}/{row[1]}@{row[2]}" for row in found)
         raise SandboxError(f"{address!r} names several components: {choices}")
-    known = tables.addresses()
+    known = tables.addresses(now_ms)
     texts = {f"{row[0]}/{row[1]}" for row in known}
     if environment:
         texts = {f"{row[0]}/{row[1]}@{row[2]}" for row in known}

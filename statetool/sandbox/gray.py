@@ -1,4 +1,4 @@
-"""The body of modify_gray_rule, and what it makes of a gray release.
+"""Gray releases as requests describe them: the strategy of a deployment, and the body of modify_gray_rule.
 
 Owns the three envelopes of section 4.4 (the platform documents none, so the sandbox understands all) and the
 checks of section 5.1. Must not know about components or time.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
+from statetool.sandbox.configuration import is_number
 from statetool.sandbox.errors import invalid
 from statetool.sandbox.model import Gray, Rule
 
@@ -18,6 +19,10 @@ RULE_TYPES = frozenset({"header", "query_param", "custom", "method", "cookie"})
 CONDITIONS = frozenset({"equal", "match", "in"})
 MATCHES = frozenset({"all", "any"})
 KINDS = frozenset({"weight", "content"})
+MODES = frozenset({"MIRROR", "EXTRA", "NOSURGE"})
+DEPLOYMENT_MODES = frozenset({1, 3, 4, 6})
+_LOAD_BALANCED = frozenset({4, 6})
+_MOST_BATCHES = 1000
 _LONGEST_TEXT = 1024
 
 
@@ -38,7 +43,43 @@ def gray_change(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def is_weight(value: object) -> bool:
     """Whether a value is a whole percentage."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
+    return _is_between(value, 0, 100)
+
+
+def started(sent: object, replica: int) -> Gray:
+    """The gray release a deployment asks for with `deploy_strategy.gray_release` (sections 5.1, 5.3 and 13.7).
+
+    `replica` is the number of instances it will have. Raises Refusal 400.
+    """
+    if not isinstance(sent, Mapping):
+        raise invalid("gray_release is required with deploy type GrayRelease")
+    if replica < 2:
+        raise invalid("a gray release needs at least 2 instances")
+    kind, deployment_mode = _choice(sent, "type", KINDS), sent.get("deployment_mode")
+    word = sent.get("replica_surge_mode")
+    mode = normalised(word) if isinstance(word, str) else ""
+    if kind is None or mode not in MODES:
+        raise invalid(f"gray_release needs type and replica_surge_mode (one of {', '.join(sorted(MODES))})")
+    if not is_number(deployment_mode) or deployment_mode not in DEPLOYMENT_MODES:
+        raise invalid("deployment_mode must be one of 1, 3, 4, 6")
+    first, batches, most = sent.get("first_batch_replica"), sent.get("remaining_batch"), replica - 1
+    if mode == "MIRROR":  # a second set as large as the first, brought in at once (INFERRED)
+        first, batches, most = first or replica, batches or 1, replica
+    if not _is_between(first, 1, most):
+        raise invalid(f"first_batch_replica must be a whole number from 1 to {most}")
+    if not _is_between(batches, 1, _MOST_BATCHES):
+        raise invalid(f"remaining_batch must be a whole number from 1 to {_MOST_BATCHES}")
+    blank = Gray(kind.upper(), None, None, (), mode, first, batches, deployment_mode=deployment_mode)
+    return changed(blank, sent)
+
+
+def normalised(word: str) -> str:
+    """An enum of a gray release as the current SDK writes it; no_surge is an older NOSURGE (section 5.2)."""
+    return word.upper().replace("_", "")
+
+
+def _is_between(value: object, low: int, high: int) -> TypeGuard[int]:
+    return is_number(value) and low <= value <= high
 
 
 def changed(gray: Gray, change: Mapping[str, Any]) -> Gray:
@@ -60,6 +101,8 @@ def changed(gray: Gray, change: Mapping[str, Any]) -> Gray:
         return replace(gray, kind=target, weight=weight, match=None, rules=())
     if weight is not None:
         raise invalid("first_batch_weight needs gray type WEIGHT")
+    if gray.deployment_mode in _LOAD_BALANCED:
+        raise invalid("a load balancer knows no gray rules by content")
     match = match or gray.match
     if match is None:
         raise invalid("rule_match_mode is required with gray type CONTENT")

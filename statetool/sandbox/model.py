@@ -34,6 +34,7 @@ class Gray:
     """Settings of a gray release [SDK, TF]: kind WEIGHT has a weight in percent, kind CONTENT has match and rules.
 
     `batches_done` counts continue_deploy calls that came back to the pause (switch gray_continue: per_batch).
+    `deployment_mode`: 1 and 3 microservice, 4 and 6 load balancer [SDK, TF].
     """
 
     kind: str
@@ -44,11 +45,16 @@ class Gray:
     first_batch_replica: int
     remaining_batch: int
     batches_done: int = 0
+    deployment_mode: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One deployed version. `replica` is the number configured at that time; `job_ids` are its phases in order."""
+    """One deployed version. `replica` is the number configured at that time; `job_ids` are its phases in order.
+
+    `config` is the JSON object the deployment was asked for with; None for a seeded one, whose looks follow from its
+    names (views.py). A text, because it never changes and is rarely looked into.
+    """
 
     version: str
     deploy_type: str
@@ -58,15 +64,17 @@ class Record:
     replica: int
     job_ids: tuple[str, ...]
     gray: Gray | None = None
+    config: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A job in flight on one component, with all it needs to end later without asking anybody.
 
-    effect         what it does: scale, start, stop, restart, rollback, abort, promote, next_batch, modify
+    effect         what it does: create, deploy, scale, start, stop, restart, rollback, abort, promote, next_batch,
+                   modify, sync, delete
     visible_ms     from when on the component's status shows it
-    status_during  None where the status does not change (modify)
+    status_during  None where the status does not change (modify, sync)
     replica        the configured number once it succeeded
     """
 
@@ -94,6 +102,7 @@ class Component:
     ready_limit  not more than so many instances become healthy; None: all do
     rolled_back  the last change of version was a rollback: another one is refused [03_0037]
     fail_next    the next accepted action's job fails with this message
+    gone_ms      from when on a deletion has made it disappear
     """
 
     id: str
@@ -114,10 +123,11 @@ class Component:
     rolled_back: bool = False
     fail_next: str | None = None
     operation: Operation | None = None
+    gone_ms: int | None = None
 
     @property
     def candidate(self) -> Record | None:
-        """The record of a gray release that has neither been promoted nor rolled back: newest, and not in use."""
+        """The record of a deployment that is not in use: running, failed, or a gray release still open."""
         newest = self.records[-1]
         return newest if newest.version != self.current else None
 
@@ -145,12 +155,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An application or an environment."""
+    """An application or an environment; `body` is a JSON object of whatever else was said about it."""
 
     id: str
     name: str
     create_ms: int
     update_ms: int
+    body: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

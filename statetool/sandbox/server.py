@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from statetool.sandbox.access import Accounts
 from statetool.sandbox.app import create_app
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.facade import Sandbox
@@ -28,11 +29,14 @@ def serve(
     port: int = 0,
     job_seconds: float | None = None,
     token: str | None = DEFAULT_TOKEN,
+    accounts: Accounts | None = None,
 ) -> None:
     """Serve the world of a file on 127.0.0.1 until SIGTERM or SIGINT, then return.
 
     Port 0 takes any free one. Prints `sandbox: serving DATA on http://127.0.0.1:PORT` to stderr once it listens,
-    and nothing else. Raises SandboxError for a bad file, another host than 127.0.0.1, or a port that is taken.
+    and nothing else. Credentials as for `create_app`.
+
+    Raises SandboxError for a bad file, another host than 127.0.0.1, or a port that is taken.
     """
     if host not in {_HOST, "localhost"}:
         raise SandboxError(f"the sandbox serves {_HOST} only, not {host}")
@@ -41,7 +45,7 @@ def serve(
         with _listening_socket(port) as listener:
             line = f"sandbox: serving {_printable(path)} on http://{_HOST}:{listener.getsockname()[1]}"
             config = uvicorn.Config(
-                create_app(sandbox, token=token),
+                create_app(sandbox, token=token, accounts=accounts),
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -19,17 +19,20 @@ from statetool.sandbox.tables import Tables
 
 DEFAULT_PROJECT_ID = "0123456789abcdef0123456789abcdef"
 _APPLICATION_ID = 0x53544742  # marks the file as a sandbox world in its header
-_FORMAT = 1
+_FORMAT = 2
 _BUSY_SECONDS = 30.0
 
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE applications (id TEXT PRIMARY KEY, name TEXT NOT NULL, create_ms INTEGER, update_ms INTEGER)",
-    "CREATE TABLE environments (id TEXT PRIMARY KEY, name TEXT NOT NULL, create_ms INTEGER, update_ms INTEGER)",
+    """CREATE TABLE applications (id TEXT PRIMARY KEY, name TEXT NOT NULL, create_ms INTEGER, update_ms INTEGER,
+       body TEXT NOT NULL DEFAULT '{}')""",
+    """CREATE TABLE environments (id TEXT PRIMARY KEY, name TEXT NOT NULL, create_ms INTEGER, update_ms INTEGER,
+       body TEXT NOT NULL DEFAULT '{}')""",
     # ends_ms: when a running job ends, so that ordering by update_time needs no write at that moment.
+    # gone_ms: when a running deletion makes it disappear, so that this needs no write either.
     """CREATE TABLE components (id TEXT PRIMARY KEY, application_id TEXT NOT NULL, environment_id TEXT NOT NULL,
        name TEXT NOT NULL, create_ms INTEGER NOT NULL, update_ms INTEGER NOT NULL, ends_ms INTEGER,
-       body TEXT NOT NULL)""",
+       body TEXT NOT NULL, gone_ms INTEGER)""",
     "CREATE INDEX components_by_time ON components (create_ms, id)",
     "CREATE INDEX components_by_name ON components (name, id)",
     "CREATE INDEX application_by_time ON components (application_id, create_ms, id)",
@@ -37,6 +40,12 @@ _SCHEMA = (
     "CREATE TABLE jobs (id TEXT PRIMARY KEY, component_id TEXT NOT NULL, body TEXT NOT NULL)",
     """CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER, method TEXT, path TEXT, body TEXT,
        status_code INTEGER, job_id TEXT)""",
+)
+# What makes a world of format 1 one of format 2.
+_FROM_1 = (
+    "ALTER TABLE applications ADD COLUMN body TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE environments ADD COLUMN body TEXT NOT NULL DEFAULT '{}'",
+    "ALTER TABLE components ADD COLUMN gone_ms INTEGER",
 )
 
 
@@ -98,7 +107,9 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             application, version = self._marks()
-            if application == _APPLICATION_ID and version != _FORMAT:
+            if application == _APPLICATION_ID and version == 1:
+                self._run(_FROM_1)
+            elif application == _APPLICATION_ID and version != _FORMAT:
                 raise SandboxError(f"{self._where} was written by another version of the sandbox (format {version})")
             if application != _APPLICATION_ID:
                 self._create()
@@ -110,10 +121,13 @@ class Store:
     def _create(self) -> None:
         if self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise SandboxError(f"{self._where} is not a sandbox world (another program's database)")
-        for statement in _SCHEMA:
-            self._connection.execute(statement)
+        self._run(_SCHEMA)
         self._connection.execute("INSERT INTO meta VALUES ('project_id', ?)", (DEFAULT_PROJECT_ID,))
         self._connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+    def _run(self, statements: tuple[str, ...]) -> None:
+        for statement in statements:
+            self._connection.execute(statement)
         self._connection.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def _marks(self) -> tuple[int, int]:

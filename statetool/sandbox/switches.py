@@ -10,7 +10,7 @@ import difflib
 import math
 
 _LONGEST_JOB_SECONDS = 86_400.0
-_LONGEST_STALE_MS = 3_600_000
+_LARGEST = {"stale_ms": 3_600_000, "token_seconds": 31_536_000}
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "graying_shows": ("candidate", "stable"),
@@ -21,6 +21,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "missing": ("401", "404"),
     "job_case": ("lower", "upper"),
     "action_body": ("new", "old", "both"),
+    "projects": ("one", "none", "several"),
+    "put_replica": ("honoured", "ignored"),
+    "put_omitted": ("reset", "keep"),
 }
 
 
@@ -38,6 +41,10 @@ class Switches:
     missing            how a missing application or component is answered (section 13.6)
     job_case           lower- or upper-case job fields (section 7)
     action_body        answer of an action: {job_id, component_id}, {job_id, result} or all three (section 4.2)
+    token_seconds      how long a token from a password is good (section 9.1)
+    projects           how many projects a look-up by name finds (section 9.2)
+    put_replica        a deployment sets the number of instances it carries, or leaves it alone (U10)
+    put_omitted        what a deployment does not mention is reset, or kept (U10)
     """
 
     job_seconds: float = 1.0
@@ -50,6 +57,10 @@ class Switches:
     missing: str = "401"
     job_case: str = "lower"
     action_body: str = "new"
+    token_seconds: int = 86_400
+    projects: str = "one"
+    put_replica: str = "honoured"
+    put_omitted: str = "reset"
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Switches))
@@ -70,10 +81,11 @@ def with_text(switches: Switches, name: str, text: str) -> Switches:
         except ValueError:
             raise ValueError(f"job_seconds must be a number of seconds, not {text!r}") from None
         return with_job_seconds(switches, seconds)
-    if name == "stale_ms":
-        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= _LONGEST_STALE_MS):
-            raise ValueError(f"stale_ms must be a whole number from 0 to {_LONGEST_STALE_MS}, not {text!r}")
-        return dataclasses.replace(switches, stale_ms=int(text))
+    if name in _LARGEST:
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= _LARGEST[name]):
+            raise ValueError(f"{name} must be a whole number from 0 to {_LARGEST[name]}, not {text!r}")
+        numbers: dict[str, int] = {name: int(text)}
+        return dataclasses.replace(switches, **numbers)  # type: ignore[arg-type]
     if text not in _CHOICES[name]:
         near = difflib.get_close_matches(text, _CHOICES[name], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""

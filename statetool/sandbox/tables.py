@@ -21,6 +21,7 @@ from statetool.sandbox.switches import Switches
 Kind = Literal["applications", "environments"]
 
 _UPDATED = "CASE WHEN ends_ms <= :now_ms THEN max(ends_ms, update_ms) ELSE update_ms END"
+_THERE = "(gone_ms IS NULL OR gone_ms > :now_ms)"
 _ORDER = {"create_time": "create_ms", "name": "name", "update_time": "update_ms"}
 _WORLD = ("applications", "environments", "components", "jobs", "log")
 
@@ -59,6 +60,7 @@ class Tables:
         """Empty the world and its log; the project stays."""
         for table in _WORLD:
             self._connection.execute(f"DELETE FROM {table}")
+        self._connection.execute("DELETE FROM meta WHERE key LIKE 'signatures/%'")
 
     def fill(
         self,
@@ -69,12 +71,12 @@ class Tables:
     ) -> None:
         """Add the rows of a seed."""
         for table, things in (("applications", applications), ("environments", environments)):
-            rows = ((thing.id, thing.name, thing.create_ms, thing.update_ms) for thing in things)
-            self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", rows)
+            rows = ((thing.id, thing.name, thing.create_ms, thing.update_ms, thing.body) for thing in things)
+            self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", rows)
         self._connection.executemany(
-            "INSERT INTO components VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO components VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (c.id, c.application_id, c.environment_id, c.name, c.create_ms, c.update_ms, None, encode(c))
+                (c.id, c.application_id, c.environment_id, c.name, c.create_ms, c.update_ms, None, encode(c), None)
                 for c in components
             ),
         )
@@ -97,13 +99,36 @@ class Tables:
         )
         return count, [Named(*row) for row in rows]
 
-    def component_count(self, application_id: str) -> int:
-        """How many components an application has."""
-        query = "SELECT count(*) FROM components WHERE application_id = ?"
-        return int(self._connection.execute(query, (application_id,)).fetchone()[0])
+    def put_named(self, kind: Kind, thing: Named) -> None:
+        """Write a new or changed application or environment."""
+        row = (thing.id, thing.name, thing.create_ms, thing.update_ms, thing.body)
+        self._connection.execute(f"INSERT OR REPLACE INTO {kind} VALUES (?, ?, ?, ?, ?)", row)
+
+    def delete_named(self, kind: Kind, identity: str) -> None:
+        """Remove an application or environment."""
+        self._connection.execute(f"DELETE FROM {kind} WHERE id = ?", (identity,))
+
+    def component_count(self, kind: Kind, identity: str, now_ms: int) -> int:
+        """How many components an application or environment has."""
+        column = {"applications": "application_id", "environments": "environment_id"}[kind]
+        query = f"SELECT count(*) FROM components WHERE {column} = :id AND {_THERE}"
+        return int(self._connection.execute(query, {"id": identity, "now_ms": now_ms}).fetchone()[0])
+
+    def is_component(self, application_id: str, environment_id: str, name: str, now_ms: int) -> bool:
+        """Whether an application has a component of this name in this environment."""
+        query = f"""SELECT count(*) FROM components WHERE application_id = :application AND name = :name
+                    AND environment_id = :environment AND {_THERE}"""
+        values = {"application": application_id, "environment": environment_id, "name": name, "now_ms": now_ms}
+        return bool(self._connection.execute(query, values).fetchone()[0])
+
+    def add_component(self, component: Component) -> None:
+        """Write a new component."""
+        c, ends_ms = component, component.operation.end_ms if component.operation else None
+        row = (c.id, c.application_id, c.environment_id, c.name, c.create_ms, c.update_ms, ends_ms, encode(c), None)
+        self._connection.execute("INSERT INTO components VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def component(self, identity: str) -> Component | None:
-        """A component as it was last written; advance it before showing it."""
+        """A component as it was last written, also one that is gone; advance it before showing it."""
         row = self._connection.execute("SELECT body FROM components WHERE id = ?", (identity,)).fetchone()
         return decode_component(row[0]) if row else None
 
@@ -114,23 +139,23 @@ class Tables:
 
         Two steps, because sorting and skipping over ids alone is what keeps a page of a large world fast.
         """
-        clauses, values = _component_filter(application_id, application, name)
-        where = " AND ".join(clauses) or "1"
+        clauses, values = _component_filter(now_ms, application_id, application, name)
+        where = " AND ".join(clauses)
         count = self._connection.execute(f"SELECT count(*) FROM components WHERE {where}", values).fetchone()[0]
         ids = self._connection.execute(
             f"SELECT id FROM components WHERE {where} {_order(page, _UPDATED)} LIMIT :limit OFFSET :offset",
-            {**values, "limit": page.limit, "offset": page.offset, "now_ms": now_ms},
+            {**values, "limit": page.limit, "offset": page.offset},
         ).fetchall()
         one = "SELECT body FROM components WHERE id = ?"
         return count, [decode_component(self._connection.execute(one, row).fetchone()[0]) for row in ids]
 
-    def addresses(self, application: str = "", component: str = "") -> list[tuple[str, str, str, str]]:
+    def addresses(self, now_ms: int, application: str = "", component: str = "") -> list[tuple[str, str, str, str]]:
         """(application, component, environment, component id) of the components with these names; empty: all."""
-        clauses, values = _component_filter("", application, component, "c.")
+        clauses, values = _component_filter(now_ms, "", application, component, "c.")
         return self._connection.execute(
             f"""SELECT a.name, c.name, e.name, c.id FROM components c
                 JOIN applications a ON a.id = c.application_id JOIN environments e ON e.id = c.environment_id
-                WHERE {" AND ".join(clauses) or "1"} ORDER BY a.name, c.name, e.name""",
+                WHERE {" AND ".join(clauses)} ORDER BY a.name, c.name, e.name""",
             values,
         ).fetchall()
 
@@ -138,8 +163,8 @@ class Tables:
         """Write a changed component."""
         ends_ms = component.operation.end_ms if component.operation else None
         self._connection.execute(
-            "UPDATE components SET update_ms = ?, ends_ms = ?, body = ? WHERE id = ?",
-            (component.update_ms, ends_ms, encode(component), component.id),
+            "UPDATE components SET update_ms = ?, ends_ms = ?, body = ?, gone_ms = ? WHERE id = ?",
+            (component.update_ms, ends_ms, encode(component), component.gone_ms, component.id),
         )
 
     def job(self, identity: str) -> Job | None:
@@ -163,6 +188,17 @@ class Tables:
         rows = self._connection.execute("SELECT at_ms, method, path, body, status_code, job_id FROM log ORDER BY seq")
         return [LogEntry(row[0], row[1], row[2], _parsed(row[3]), row[4], row[5]) for row in rows]
 
+    def failed_signatures(self, access_key: str) -> tuple[int, int]:
+        """(wrong signatures in a row, instant in ms until which the key is locked) of an access key."""
+        text = self._meta(f"signatures/{access_key}")
+        failures, locked_until_ms = json.loads(text) if text else (0, 0)
+        return failures, locked_until_ms
+
+    def set_failed_signatures(self, access_key: str, failures: int, locked_until_ms: int) -> None:
+        """Remember wrong signatures of an access key."""
+        values = (f"signatures/{access_key}", json.dumps([failures, locked_until_ms]))
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
+
     def _meta(self, key: str) -> str | None:
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else None
@@ -176,9 +212,9 @@ def _order(page: Page, updated: str = "update_ms") -> str:
 
 
 def _component_filter(
-    application_id: str, application: str, name: str, prefix: str = ""
+    now_ms: int, application_id: str, application: str, name: str, prefix: str = ""
 ) -> tuple[list[str], dict[str, Any]]:
-    clauses, values = [], {}
+    clauses, values = [_THERE], {"now_ms": now_ms}  # type: tuple[list[str], dict[str, Any]]
     if application_id:
         clauses.append(f"{prefix}application_id = :application_id")
         values["application_id"] = application_id

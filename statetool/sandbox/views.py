@@ -6,14 +6,18 @@ anything: no rule of the world, no paging, no errors.
 
 from __future__ import annotations
 
+import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from statetool.sandbox.gray import normalised
 from statetool.sandbox.model import Component, Gray, Job, Named, Record
 from statetool.sandbox.switches import Switches
 
 CREATOR = "sandbox"
+_SHOWN = frozenset({"description", "enterprise_project_id", "labels", "vpc_id", "deploy_mode"})
 _GRAY_JOB = "deploy_gray"
 _TASKS = {
     "rollback": ("SEPARATOR_PREPARE_RESOURCES", "ROLL_BACK", "SWITCH_TRAFFIC", "CHECK_INSTANCES"),
@@ -24,6 +28,24 @@ _TASKS = {
 _OTHER_TASKS = ("SEPARATOR_PREPARE_RESOURCES", "CHANGE_INSTANCES", "CHECK_INSTANCES")
 _UPPER_TASK = {"update_at": "LAST_HEALTH_CHECK", "name": "TASK_NAME", "status": "TASK_STATUS",
                "type": "TASK_TYPE", "index": "TASK_INDEX"}  # fmt: skip
+
+
+def runtime_stacks() -> list[dict[str, Any]]:
+    """What components can run on [SDK, TF]; the names are examples."""
+    rows = (
+        ("Docker", "Docker", "1.0", "container", "Supported"),
+        ("OpenJDK8", "Java", "1.1.0", "container", "Deprecated"),
+        ("OpenJDK17", "Java", "1.1.0", "container", "Supported"),
+        ("OpenJDK17", "Java", "1.1.0", "virtualmachine", "Supported"),
+        ("Tomcat9", "Tomcat", "1.0.0", "container", "Supported"),
+        ("Nodejs16", "Nodejs", "1.0.0", "container", "Supported"),
+        ("Php7", "Php", "1.0.0", "container", "Supported"),
+        ("Python3", "Python", "1.0.0", "container", "Supported"),
+    )
+    keys = ("name", "type", "version", "deploy_mode", "status")
+    stacks = [dict(zip(keys, row, strict=True)) for row in rows]
+    named = uuid.NAMESPACE_OID
+    return [{**stack, "id": str(uuid.uuid5(named, "/".join(stack.values()))), "url": ""} for stack in stacks]
 
 
 def instant(at_ms: int) -> str:
@@ -40,12 +62,10 @@ def application_body(application: Named, components: int, project_id: str) -> di
         "component_count": components,
         "creator": CREATOR,
         "project_id": project_id,
-        "enterprise_project_id": "0",
         "create_time": application.create_ms,
         "update_time": application.update_ms,
-        "description": "",
-        "labels": [],
         "unified_model": None,
+        **_said(application),
     }
 
 
@@ -54,16 +74,33 @@ def environment_body(environment: Named, project_id: str) -> dict[str, Any]:
     return {
         "id": environment.id,
         "name": environment.name,
-        "description": "",
         "deploy_mode": "mixed",
         "vpc_id": str(uuid.uuid5(uuid.UUID(environment.id), "vpc")),
         "creator": CREATOR,
         "project_id": project_id,
-        "enterprise_project_id": "0",
         "create_time": environment.create_ms,
         "update_time": environment.update_ms,
-        "labels": [],
+        **_said(environment),
     }
+
+
+def _said(thing: Named) -> dict[str, Any]:
+    """What was said about an application or environment when it was made or changed."""
+    shown = {key: value for key, value in json.loads(thing.body).items() if key in _SHOWN}
+    return {"description": "", "enterprise_project_id": "0", "labels": [], **shown}
+
+
+def environment_resources(environment: Named) -> list[dict[str, Any]]:
+    """What an environment consists of [SDK]."""
+    return list(json.loads(environment.body).get("resources", []))
+
+
+def application_configurations(application: Named) -> list[dict[str, Any]]:
+    """The variables of an application by environment [SDK]."""
+    return [
+        {"application_id": application.id, "environment_id": place, "configuration": values}
+        for place, values in json.loads(application.body).get("configuration", {}).items()
+    ]
 
 
 def shown_version(component: Component, switches: Switches) -> str:
@@ -75,21 +112,22 @@ def shown_version(component: Component, switches: Switches) -> str:
 def component_row(component: Component, application: str, environment: str, switches: Switches) -> dict[str, Any]:
     """An item of a component list [SDK, TF]: ids and names, and no top-level replica."""
     version = shown_version(component, switches)
+    config = configuration(component, version)
     return {
         "id": component.id,
         "name": component.name,
-        "labels": [],
-        "runtime_stack": _runtime_stack(component),
-        "status": _status(component, version),
+        "labels": config["labels"],
+        "runtime_stack": config["runtime_stack"],
+        "status": _status(component, config),
         "environment_id": component.environment_id,
         "environment_name": environment,
         "application_id": component.application_id,
         "application_name": application,
         "creator": CREATOR,
-        "source": _source(component, version),
+        "source": config["source"],
         "version": version,
         "platform_type": component.platform_type,
-        "external_accesses": [],
+        "external_accesses": config["external_accesses"],
     }
 
 
@@ -98,30 +136,38 @@ def component_detail(component: Component, version: str, replica: int, strategy:
 
     `version` and `replica` are shown as the configured ones, `strategy` is the deployment whose strategy is shown.
     """
+    config = configuration(component, version)
+    # The platform adds entries of its own, marked inner [TF]; a client must not send them back.
+    inner = {"name": "CAS_COMPONENT_NAME", "value": component.name, "inner": True}
     return {
-        "name": component.name,
-        "description": "",
-        "labels": [],
-        "runtime_stack": _runtime_stack(component),
-        "source": _source(component, version),
+        **config,
         "application_id": component.application_id,
         "environment_id": component.environment_id,
         "replica": replica,
         "version": version,
+        "envs": [*config["envs"], inner],
+        "deploy_strategy": _deploy_strategy(strategy),
+        "status": _status(component, config),
+    }
+
+
+def configuration(component: Component, version: str) -> dict[str, Any]:
+    """The configuration of a recorded version: as it was deployed, or for a seeded one what follows from its names."""
+    record = component.record(version)
+    common: dict[str, Any] = {"description": "", "labels": [], "envs": [], "storages": [], "external_accesses": []}
+    if record is not None and record.config is not None:
+        return {**common, **json.loads(record.config)}
+    return {
+        **common,
+        "name": component.name,
+        "runtime_stack": _runtime_stack(component),
+        "source": _source(component, version),
         "limit_cpu": 0.5,
         "request_cpu": 0.25,
         "limit_memory": 1.0,
         "request_memory": 0.5,
         "refer_resources": _resources(component),
-        # The platform adds entries of its own, marked inner [TF]; a client must not send them back.
-        "envs": [
-            {"name": "LOG_LEVEL", "value": "info"},
-            {"name": "CAS_COMPONENT_NAME", "value": component.name, "inner": True},
-        ],
-        "storages": [],
-        "deploy_strategy": _deploy_strategy(strategy),
-        "external_accesses": [],
-        "status": _status(component, version),
+        "envs": [{"name": "LOG_LEVEL", "value": "info"}],
     }
 
 
@@ -148,9 +194,9 @@ def record_body(component: Component, record: Record) -> dict[str, Any]:
     }
 
 
-def job_status(job: Job, component: Component, now_ms: int, switches: Switches) -> str:
+def job_status(job: Job, component: Component | None, now_ms: int, switches: Switches) -> str:
     """The execution_status at this time: SUBMITTED for the first tenth, RUNNING, then SUCCEEDED or FAILED."""
-    if job.verb == _GRAY_JOB and switches.gray_job == "running" and component.status == "GRAYING":
+    if job.verb == _GRAY_JOB and switches.gray_job == "running" and component and component.status == "GRAYING":
         candidate = component.candidate
         if candidate is not None and job.id in candidate.job_ids:
             return "RUNNING"
@@ -163,10 +209,13 @@ def job_bodies(
     job: Job, status: str, now_ms: int, project_id: str, switches: Switches
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The job and all its tasks [06_0190, SDK, TF]; the switch job_case picks the generation of field names."""
-    body: dict[str, Any] = {"job_id": job.id, "execution_status": status, "job_type": "DAILY_OPERATION"}
+    body: dict[str, Any] = {"job_id": job.id, "execution_status": status}
+    body["job_type"] = "PROVISION" if job.verb == "create" else "DAILY_OPERATION"
     tasks = _tasks(job, status, now_ms)
     if switches.job_case == "lower":
-        return {**body, "rollback_enabled": False}, tasks
+        # The SDK reads task_name, task_status and task_type where the documents write name, status and type.
+        named = [{**task, **{f"task_{key}": task[key] for key in ("name", "status", "type")}} for task in tasks]
+        return {**body, "rollback_enabled": False}, named
     upper = {key.upper(): value for key, value in body.items()}
     upper |= {"PROJECT_ID": project_id, "SERVICE_INSTANCE_ID": job.component_id, "JOB_NAME": job.verb}
     return upper, [{_UPPER_TASK.get(key, key.upper()): value for key, value in task.items()} for task in tasks]
@@ -229,7 +278,7 @@ def _resources(component: Component) -> list[dict[str, Any]]:
     return [resource if component.on_virtual_machines else {**resource, "parameters": {"namespace": "default"}}]
 
 
-def _status(component: Component, version: str) -> dict[str, Any]:
+def _status(component: Component, config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "component_status": component.status,
         "available_replica": component.available,
@@ -242,22 +291,35 @@ def _status(component: Component, version: str) -> dict[str, Any]:
         "enterprise_project_id": "0",
         "artifact": {
             "type": "package" if component.on_virtual_machines else "image",
-            "url": _artifact_url(component, version),
+            "url": _url(config),
         },
     }
 
 
+def _url(config: Mapping[str, Any]) -> str:
+    """Where the artifact is: source code is built out of its repository."""
+    return str(config["source"].get("url") or config["source"].get("repo_url", ""))
+
+
 def _deploy_strategy(record: Record) -> dict[str, Any]:
-    """The strategy of a deployment (section 5.1). A promoted gray release goes on showing how it was deployed."""
+    """The strategy of a deployment (section 5.1). A promoted gray release goes on showing how it was deployed.
+
+    Words come back in the case they were sent in (section 13.7), until something else replaces them.
+    """
+    sent = json.loads(record.config).get("deploy_strategy", {}) if record.config else {}
     if record.gray is None:
-        return {"type": record.deploy_type}
-    return {"type": record.deploy_type, "gray_release": _gray_release(record.gray)}
+        return sent if sent.get("type") == record.deploy_type else {"type": record.deploy_type}
+    shown = _gray_release(record.gray)
+    for key, word in sent.get("gray_release", {}).items():
+        if isinstance(word, str) and normalised(word) == normalised(str(shown.get(key, ""))):
+            shown[key] = word
+    return {"type": record.deploy_type, "gray_release": shown}
 
 
 def _gray_release(gray: Gray) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": gray.kind,
-        "deployment_mode": 1,
+        "deployment_mode": gray.deployment_mode,
         "replica_surge_mode": gray.mode,
         "first_batch_replica": gray.first_batch_replica,
         "remaining_batch": gray.remaining_batch,
@@ -271,7 +333,7 @@ def _gray_release(gray: Gray) -> dict[str, Any]:
 def _job_info(component: Component, record: Record) -> dict[str, Any]:
     body: dict[str, Any] = {
         "deploy_type": record.deploy_type,
-        "source_url": _artifact_url(component, record.version),
+        "source_url": _url(configuration(component, record.version)),
         "replica": record.replica,
     }
     if record.gray is not None:

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from statetool.sandbox.model import Component, Gray, Operation, Record
 
-VERSION_EFFECTS = frozenset({"rollback", "abort", "promote", "next_batch"})
+VERSION_EFFECTS = frozenset({"deploy", "rollback", "abort", "promote", "next_batch"})
+_CANDIDATE_EFFECTS = frozenset({"deploy", "promote", "next_batch"})
 
 
 def surged(replica: int, gray: Gray | None) -> int:
@@ -28,7 +29,8 @@ def with_candidate_record(component: Component, record: Record) -> Component:
 def serving(component: Component) -> Component:
     """All instances of the configured number exist; healthy ones as far as the limit lets them.
 
-    RUNNING where all are healthy, PENDING ("Not ready") where not, GRAYING while a candidate is open.
+    RUNNING where all are healthy, PENDING ("Not ready") where not, GRAYING while a candidate is open (a failed
+    deployment of another kind is none: its component stays FAILED).
     """
     candidate = component.candidate
     actual = surged(component.replica, candidate.gray if candidate else None)
@@ -69,18 +71,30 @@ def advance(component: Component, now_ms: int) -> Component:
 
 
 def _fail(component: Component, operation: Operation) -> Component:
-    """Old values come back. A change of version leaves FAILED behind, anything else the status it found."""
+    """Old values come back. A change of version and a deletion leave FAILED behind, anything else what it found."""
     component = replace(component, replica=operation.replica_before, status=operation.status_before)
+    if operation.effect == "delete":
+        return replace(component, status="FAILED")
     if operation.effect not in VERSION_EFFECTS:
         return component
     candidate = component.candidate
-    if candidate is not None and operation.effect in {"promote", "next_batch"}:
+    if candidate is not None and operation.effect in _CANDIDATE_EFFECTS:
         component = with_candidate_record(component, replace(candidate, status="FAILED"))
     return replace(component, status="FAILED")
 
 
 def _succeed(component: Component, operation: Operation) -> Component:
     match operation.effect:
+        case "create":
+            created = replace(component.records[-1], status="SUCCEEDED", end_ms=operation.end_ms)
+            return serving(with_candidate_record(component, created))
+        case "deploy":
+            return _deployed(component, operation)
+        case "delete":
+            return replace(component, status="DELETED")
+        case "sync":
+            # What the cluster says is what the sandbox shows anyhow, unless it had lost sight of the component.
+            return serving(component) if component.status == "UNKNOWN" else component
         case "stop":
             return replace(component, status="STOPPED", available=0)
         case "scale":
@@ -95,6 +109,13 @@ def _succeed(component: Component, operation: Operation) -> Component:
             return serving(with_candidate_record(component, replace(component.records[-1], gray=operation.gray)))
         case _:
             return serving(replace(component, ready_limit=None))
+
+
+def _deployed(component: Component, operation: Operation) -> Component:
+    """The new version serves, or its gray release has come to the pause (section 5.4, step 2)."""
+    if component.records[-1].gray is None:
+        return promoted(component, operation.end_ms)
+    return serving(replace(component, ready_limit=None))
 
 
 def _rolled_back(component: Component, operation: Operation) -> Component:

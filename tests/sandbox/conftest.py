@@ -52,6 +52,21 @@ class World:
         answer = self.sandbox.handle("GET", f"/v3/{PROJECT}/cas{path}", urlencode(query))
         return answer.status_code, answer.body
 
+    def send(self, method, path, body=None):
+        """(status code, body) of a request below the project with this JSON body."""
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = self.sandbox.handle(method, f"/v3/{PROJECT}/cas{path}", "", content)
+        return answer.status_code, answer.body
+
+    def deploy(self, address, version, strategy=None, **changes):
+        """(status code, error code or job id) of a PUT that reads, modifies and writes."""
+        detail = self.detail(address)
+        own = {"application_id", "environment_id", "status", "deploy_strategy"}
+        body = {key: value for key, value in detail.items() if key not in own}
+        body |= {"version": version, **({"deploy_strategy": strategy} if strategy else {}), **changes}
+        code, answer = self.send("PUT", self.path(address), body)
+        return code, answer.get("job_id") or answer["error_code"]
+
     def path(self, address):
         """The path of a component."""
         names, _, environment = address.partition("@")

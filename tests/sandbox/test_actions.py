@@ -111,7 +111,7 @@ def test_action_bodies(make_world):
         assert world.post("shop/cart", {"action": "restart"})[1].keys() == expected
 
 
-@pytest.mark.parametrize("action", ["check_gray_release", "sync_workload", "sync_import", "Scale", "explode", ""])
+@pytest.mark.parametrize("action", ["sync_import", "Scale", "explode", ""])
 def test_undefined_actions(world, action):
     """Actions the sandbox does not offer are not defined."""
     assert world.act("shop/cart", action) == (400, "SVCSTG.00100418")

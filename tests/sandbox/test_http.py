@@ -112,6 +112,7 @@ VERBS = st.sampled_from(
         "continue_deploy",
         "modify_gray_rule",
         "sync_workload",
+        "check_gray_release",
     ]
 )
 PARAMETERS = st.dictionaries(
@@ -148,6 +149,43 @@ def test_random_actions_never_break_it(sandbox, body, name):
     assert sum(record["current_used"] for record in records) == 1
     if detail.body["status"]["component_status"] == "RUNNING":
         assert detail.body["status"]["replica"] == detail.body["replica"]
+
+
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        [
+            *("name", "version", "replica", "runtime_stack", "source", "refer_resources", "deploy_strategy", "envs"),
+            *("labels", "environment_id", "description", "limit_cpu", "action", "components", "parameters", "vpc_id"),
+            *("configuration", "resources", "auth"),
+        ]
+    ),
+    JSON | st.sampled_from(["\ud800", "1.9.0", [{}], {"type": "GrayRelease", "gray_release": {"type": "WEIGHT"}}]),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=FIELDS | JSON,
+    whole=st.booleans(),
+    method=st.sampled_from(["POST", "PUT"]),
+    path=st.sampled_from(
+        ["", "/components", "/action", "/configuration", "/components/C", "/environments", "/components/action"]
+    ),
+)
+def test_random_writes_never_break_it(sandbox, body, whole, method, path):
+    """Bodies of anything that creates, deploys or changes; some begin from a body that would be accepted."""
+    [row] = sandbox.handle("GET", f"{PROJECT}/components", "component_name=cart").body["components"]
+    if whole and isinstance(body, dict):
+        detail = sandbox.handle("GET", f"{PROJECT}/applications/{row['application_id']}/components/{row['id']}").body
+        body = {key: detail[key] for key in ("name", "runtime_stack", "source", "replica", "refer_resources")} | body
+    own = f"/applications/{row['application_id']}{path.replace('C', row['id'])}"
+    content = json.dumps(body).encode()
+    for target in (f"{PROJECT}{own}", f"{PROJECT}{path}", "/v3/auth/tokens"):
+        answer = sandbox.handle(method, target, "", content)
+        assert answer.status_code < 500
+        json.dumps(answer.body)
+    for lists in ("components", "applications", "environments"):
+        assert sandbox.handle("GET", f"{PROJECT}/{lists}").status_code == 200
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -180,9 +180,9 @@ def test_another_project_is_empty(world):
     [
         ("GET", "/"),
         ("GET", "/v3/0123456789abcdef0123456789abcdef/cas/weather"),
-        ("PUT", "/v3/0123456789abcdef0123456789abcdef/cas/applications/a/components/c"),
-        ("DELETE", "/v3/0123456789abcdef0123456789abcdef/cas/applications/a/components/c"),
-        ("POST", "/v3/0123456789abcdef0123456789abcdef/cas/components/action"),
+        ("PUT", "/v3/0123456789abcdef0123456789abcdef/cas/applications/a/components"),
+        ("DELETE", "/v3/0123456789abcdef0123456789abcdef/cas/applications"),
+        ("POST", "/v3/0123456789abcdef0123456789abcdef/cas/components"),
     ],
 )
 def test_unknown_paths(world, method, path):

@@ -83,7 +83,7 @@ def test_the_log_is_the_truth(opened):
     accepted = act(sandbox, action="restart")
     sandbox.handle("POST", f"{path}/action", "", b"not json")
     sandbox.handle("POST", f"{path}/action", "", b"{}", authenticated=False)
-    sandbox.handle("DELETE", path)
+    sandbox.handle("DELETE", f"{path}/records")
     entries = sandbox.log()
     assert [(e.method, e.body, e.status_code) for e in entries] == [
         ("POST", {"action": "restart"}, 200),
@@ -172,6 +172,21 @@ def test_a_newer_format_is_refused(opened, file):
     connection.close()
     with pytest.raises(SandboxError, match="another version"):
         Sandbox.open(file)
+
+
+def test_an_older_format_is_brought_up(opened, file):
+    """A world made before applications had descriptions and components could be deleted is used as it is."""
+    opened().seed(SEED, "seed.yaml")
+    connection = sqlite3.connect(file)
+    for table, column in (("applications", "body"), ("environments", "body"), ("components", "gone_ms")):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    sandbox = opened(job_seconds=0)
+    assert sandbox.handle("GET", f"{PROJECT}/applications").body["applications"][0]["name"] == "shop"
+    assert sandbox.handle("DELETE", cart_path(sandbox)).status_code == 200
+    assert sandbox.handle("GET", f"{PROJECT}/components").body["count"] == 0
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), 1e9])
