@@ -86,7 +86,9 @@ class Options:
     abort: str = "rollback"
     show_unmanaged: bool = False
 
-    def plan(self, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], seen: Observation, correct: bool) -> Plan:
+    def plan(
+        self, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], seen: Observation, correct: bool
+    ) -> Plan:
         return build_plan(
             desired,
             recorded,
@@ -129,7 +131,9 @@ def test_golden_plan(folder: Path) -> None:
         if text != expected:
             lines = difflib.unified_diff(expected.splitlines(), text.splitlines(), f"{folder.name}/{name}", "now", n=2)
             pytest.fail("\n".join(lines), pytrace=False)
-    errors = [error.message for error in validator("plan").iter_errors(json.loads((folder / "expected.json").read_text()))]
+    errors = [
+        error.message for error in validator("plan").iter_errors(json.loads((folder / "expected.json").read_text()))
+    ]
     assert not errors
 
 
@@ -193,7 +197,9 @@ def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]])
     of the world where that is not the address itself, `id` a component that is gone.
     """
     of = Address.parse(entry.pop("of", str(address)))
-    row = next((r for r in rows if _is_row_of(r, of)), {"application_id": "gone", "environment_id": "gone", "id": "gone"})
+    row = next(
+        (r for r in rows if _is_row_of(r, of)), {"application_id": "gone", "environment_id": "gone", "id": "gone"}
+    )
     gray = _gray(entry.pop("gray", None))
     version = entry.pop("version", None)
     wish = Wish(

@@ -20,7 +20,9 @@ keys = st.text("abcXYZ0189/+=", min_size=1, max_size=20)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 pairs = st.lists(st.tuples(words | st.sampled_from(["limit", "a", "a b"]), words), max_size=6)
 pieces = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/?#"), max_size=10)
-paths = st.lists(pieces | st.sampled_from(["%2F", "a%20b", "~", "%zz", "v3"]), max_size=5).map(lambda p: "/" + "/".join(p))
+paths = st.lists(pieces | st.sampled_from(["%2F", "a%20b", "~", "%zz", "v3"]), max_size=5).map(
+    lambda p: "/" + "/".join(p)
+)
 names = st.sampled_from(["X-Project-Id", "X-Security-Token", "x-lower", "X_Hidden", "User-Agent", "Accept"])
 values = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cc"]), max_size=20)
 types = st.sampled_from(["application/json", "application/json;charset=utf8", "application/bson", "text/plain"])
@@ -60,7 +62,14 @@ def test_signed_as_the_vendor_signs(
     if content_type is not None:
         headers["Content-Type"] = content_type
     ours = sign(
-        method, path, query, headers, body, access_key=keys[0], secret_key=keys[1], date=datetime(2020, 2, 2, tzinfo=UTC)
+        method,
+        path,
+        query,
+        headers,
+        body,
+        access_key=keys[0],
+        secret_key=keys[1],
+        date=datetime(2020, 2, 2, tzinfo=UTC),
     )
     authorization, address = signed_by_vendor(method, path, [*query], headers, body, keys)
     assert ours["Authorization"] == authorization

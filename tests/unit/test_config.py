@@ -133,7 +133,7 @@ timezone: Asia/Shanghai
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
     assert settings.origins["limits.parallelism"] == "statetool.yaml:11:16"
-    assert settings.origins["manifests"] == "statetool.yaml:8:12"
+    assert settings.origins["manifests"] == "statetool.yaml:9:12"
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:

@@ -67,9 +67,10 @@ def test_a_token_that_is_none_is_refused_without_being_named(value: str) -> None
     assert not value or value not in caught.value.message
     assert caught.value.hint is not None
     assert "HW_AUTH_TOKEN" in caught.value.hint
-    for key in ((value, "sk", "st"), ("ak", value, "st"), ("ak", "sk", value)):
+    for access, secret, token in ((value, "sk", "st"), ("ak", value, "st"), ("ak", "sk", value)):
+        key = AccessKey(Secret(access), Secret(secret), Secret(token), "somewhere")
         with pytest.raises(Unauthorized):
-            KeyAuth(AccessKey(*map(Secret, key), "somewhere"), project_id=None, now=lambda: NOW)
+            KeyAuth(key, project_id=None, now=lambda: NOW)
 
 
 def test_echoed_secrets_are_concealed_however_they_are_written() -> None:
