@@ -8,7 +8,7 @@ import httpx
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statetool.servicestage.signing import decode_query, encode_query, sign
@@ -47,6 +47,7 @@ def signed_by_vendor(
     return request.header_params["Authorization"], request.uri
 
 
+@settings(deadline=None)
 @given(methods, paths, pairs, st.dictionaries(names, values), types | st.none(), bodies, st.tuples(keys, keys))
 def test_signed_as_the_vendor_signs(
     method: str,
@@ -76,6 +77,7 @@ def test_signed_as_the_vendor_signs(
     assert address.removeprefix(path).removeprefix("?") == encode_query(query)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(words, st.lists(words, min_size=1, max_size=4), max_size=4))
 def test_lists_of_values_are_repeated_keys(query: dict[str, list[str]]) -> None:
     """The vendor's requests hold one list for a repeated key, ours its pairs: the same query, the same signature."""
@@ -86,6 +88,7 @@ def test_lists_of_values_are_repeated_keys(query: dict[str, list[str]]) -> None:
     assert ours["Authorization"] == signed_by_vendor("GET", "/", lists, headers, b"", ("ak", "sk"))[0]
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_a_query_is_sent_as_it_is_signed(query: list[tuple[str, str]]) -> None:
     """The HTTP library leaves the address alone, and what it sends can be read back."""
