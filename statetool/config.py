@@ -2,7 +2,7 @@
 
 Owns the meaning of statetool.yaml and of the environment variables that set something, hosts that may get
 credentials among them (the rule itself is `servicestage/endpoint.py`, next to the sending). Credentials are
-loaded apart from settings and stand in no file of a project.
+loaded apart from settings (`credentials.py`) and stand in no file of a project.
 It must not talk to the platform, nor read manifests.
 """
 
@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
-from statetool.core.model import Secret
+from statetool.core.credentials import AuthMode
 from statetool.errors import Diagnostic, InvalidInput, SourceMark, UsageError
 from statetool.manifest.files import ManifestFile, read_file
 from statetool.manifest.nodes import Mapping as MapNode
@@ -32,11 +32,11 @@ CONFIG_FILE = "statetool.yaml"
 CLOUD_DOMAIN = "myhuaweicloud.com"
 SANDBOX_PROJECT_ID = "0123456789abcdef0123456789abcdef"
 ALLOW_VARIABLE = "STATETOOL_ALLOW_ENDPOINTS"
-TOKEN_VARIABLE = "HW_AUTH_TOKEN"  # noqa: S105 - the name of a variable, not a token
 MAX_PLAN_AGE_LIMIT_S = 10 * 365 * 86400
 
 _SANDBOX = "sandbox:"
 _DEFAULTS: Mapping[str, object] = {
+    "platform.auth": "auto",
     "platform.abort": "rollback",
     "state.backend": "local",
     "state.path": ".statetool/state.json",
@@ -54,7 +54,9 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "platform.region": ("HW_REGION_NAME",),
     "platform.project_id": ("HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
 }
+_IAM_VARIABLES = ("HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SERVICE_HOST = re.compile(r"servicestage\.([a-z0-9]+(?:-[a-z0-9]+)*)\.myhuaweicloud\.com")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -63,8 +65,9 @@ class Settings:
     """All settings of one project. Paths are absolute, durations are seconds.
 
     `endpoint` is `https://HOST`, `http://LOOPBACK:PORT` or `sandbox:PATH` as written; `sandbox_path` is set for
-    the last. `timezone` None means the system's. `origins` maps dotted names (`limits.parallelism`) to
-    `statetool.yaml:12:16`, `environment HW_PROJECT_ID`, `--parallelism` or `default`.
+    the last. `iam_endpoint` is where tokens and project ids are asked for, empty where no region is known.
+    `project_id` is empty where it is to be looked up. `timezone` None means the system's. `origins` maps dotted
+    names (`limits.parallelism`) to `statetool.yaml:12:16`, `environment HW_PROJECT_ID`, `--parallelism` or `default`.
     """
 
     root: Path
@@ -72,6 +75,8 @@ class Settings:
     sandbox_path: Path | None
     project_id: str
     region: str | None
+    auth: AuthMode
+    iam_endpoint: str
     abort: Literal["rollback", "rollback_current"]
     state_path: Path
     manifests: tuple[Path, ...]
@@ -85,11 +90,9 @@ class Settings:
     origins: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What may open the platform's door. `token` None: none was given."""
-
-    token: Secret | None
+def is_loopback(endpoint: str) -> bool:
+    """Whether an endpoint is on this machine: a served sandbox."""
+    return _is_loopback(_host(endpoint))
 
 
 def load_settings(
@@ -98,8 +101,8 @@ def load_settings(
     """Settings of the project in `directory`.
 
     `flags` maps dotted names of settings to values of the command line; None means not given. Where nothing is
-    asked of the platform, `offline` lets region and project id be missing: `endpoint` and `project_id` are then
-    empty. Raises InvalidInput with every error of file and environment, UsageError for a flag out of range.
+    asked of the platform, `offline` lets the region be missing: `endpoint` is then empty. Raises InvalidInput with
+    every error of file and environment, UsageError for a flag out of range.
     """
     root = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, and names would change
     reader = _Reader(environ, flags)
@@ -108,16 +111,6 @@ def load_settings(
     if reader.diagnostics:
         raise InvalidInput(sorted(reader.diagnostics, key=_place))
     return settings
-
-
-def load_credentials(environ: Mapping[str, str]) -> Credentials:
-    """Credentials of the environment. Raises InvalidInput where one cannot be sent; its value is never shown."""
-    token = environ.get(TOKEN_VARIABLE, "").strip()
-    if not token:
-        return Credentials(None)
-    if not (token.isascii() and token.isprintable() and " " not in token):
-        raise InvalidInput([_bad_variable(TOKEN_VARIABLE, "holds characters that no token has", "copy it again")])
-    return Credentials(Secret(token))
 
 
 def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
@@ -248,12 +241,15 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
     region = reader.find("platform.region")
     reader.find("state.backend")  # for its origin: only `local` passes the schema
     endpoint, sandbox_path = _find_endpoint(reader, root, region.value if region else None, offline)
+    region_name = region.value if region else _region_of(reader, endpoint)
     return Settings(
         root=root,
         endpoint=endpoint,
         sandbox_path=sandbox_path,
-        project_id=_find_project_id(reader, endpoint, offline),
-        region=region.value if region else None,
+        project_id=_find_project_id(reader, endpoint),
+        region=region_name,
+        auth=cast(AuthMode, reader.get("platform.auth")),
+        iam_endpoint=_find_iam_endpoint(reader, endpoint, region_name),
         abort=cast(Literal["rollback", "rollback_current"], reader.get("platform.abort")),
         state_path=root / str(reader.get("state.path")),
         manifests=tuple(root / location for location in reader.get("manifests")),
@@ -308,17 +304,38 @@ def _check_url(endpoint: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _find_project_id(reader: _Reader, endpoint: str, offline: bool) -> str:
+def _region_of(reader: _Reader, endpoint: str) -> str | None:
+    """The region that the platform's own host name holds."""
+    match = _SERVICE_HOST.fullmatch(_host(endpoint))
+    if match is None:
+        return None
+    reader.origins["platform.region"] = reader.origins["platform.endpoint"]
+    return match[1]
+
+
+def _find_iam_endpoint(reader: _Reader, endpoint: str, region: str | None) -> str:
+    """IAM's address, as a variable says, with or without the path that other tools want; a served sandbox is its own
+    IAM. No file of a project can name one."""
+    for variable in _IAM_VARIABLES:
+        written = reader.environ.get(variable, "").strip()
+        if written:
+            address = written.rstrip("/").removesuffix("/v3").rstrip("/")
+            if _check_url(address) is not None:
+                hint = "write https://iam.cn-north-4.myhuaweicloud.com/v3; plain http is for this machine only"
+                reader.diagnostics.append(_bad_variable(variable, "is not an address that can be used", hint))
+            return address
+    if _is_loopback(_host(endpoint)):
+        return endpoint
+    return f"https://iam.{region}.{CLOUD_DOMAIN}" if region else ""
+
+
+def _find_project_id(reader: _Reader, endpoint: str) -> str:
     """The project id, in the platform's lower case. A sandbox, in process or served, has one of its own."""
     found = reader.find("platform.project_id")
     if found is not None:
         return str(found.value).lower()
     if endpoint.startswith(_SANDBOX) or _is_loopback(_host(endpoint)):
         return SANDBOX_PROJECT_ID
-    unknown = not reader.is_absent("platform.endpoint") or not reader.is_absent("platform.project_id")
-    if not offline and not unknown:
-        hint = "set HW_PROJECT_ID, or platform.project_id in statetool.yaml"
-        reader.note("missing_project_id", "the project id is not known", hint, None)
     return ""
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 from statetool import __version__, surroundings
 from statetool.backends import OnWait
 from statetool.backends.files import explain, read_file
+from statetool.connection import open_sandbox
 from statetool.core.model import Address, Recorded
 from statetool.core.state import StateFile, clear_rejection
 from statetool.errors import StateError, StatetoolError, UsageError
-from statetool.workflow import Project, open_sandbox
+from statetool.workflow import Project
 
 if TYPE_CHECKING:
     from statetool.sandbox import SeedSummary

@@ -14,15 +14,17 @@ from statetool.errors import StatetoolError
 
 _CONFIG = """\
 # Settings of this project. Paths are relative to this file. Credentials never stand here: they come from the
-# environment (HW_AUTH_TOKEN). `statetool schema config` prints every key.
+# environment (HW_ACCESS_KEY and HW_SECRET_KEY, or HW_AUTH_TOKEN) or from ~/.huaweicloud/credentials.
+# `statetool schema config` prints every key.
 version: 1
 
 platform:
-  # A simulated ServiceStage in a file. For a real project remove this line and write the three below it.
+  # A simulated ServiceStage in a file. For a real project remove this line and write those below it.
   endpoint: sandbox:.statetool/sandbox.db
   # endpoint: https://servicestage.cn-north-4.myhuaweicloud.com
   # region: cn-north-4                               # or HW_REGION_NAME
-  # project_id: 0123456789abcdef0123456789abcdef     # or HW_PROJECT_ID
+  # project_id: 0123456789abcdef0123456789abcdef     # or HW_PROJECT_ID; else looked up
+  # auth: auto                                       # auto | aksk | token | password
 
 # Files, or folders whose *.yaml and *.yml are read.
 manifests: [manifests/]

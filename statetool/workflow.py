@@ -12,21 +12,20 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from statetool import __version__, surroundings
+from statetool import __version__, connection, surroundings
 from statetool.apply.executor import apply_plan
 from statetool.apply.idle import wait_until_idle
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, Lease, OnWait, open_backend
-from statetool.backends.files import explain
-from statetool.config import Credentials, Settings
+from statetool.config import Settings
+from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.plan import Plan, PlanMode, Verb
@@ -39,11 +38,10 @@ from statetool.core.project import (
 )
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
-from statetool.errors import ExitCode, Interrupted, PlatformError, StatetoolError, Unauthorized
+from statetool.errors import ExitCode, Interrupted, PlatformError
 from statetool.planfile import ensure_plan_fits
 
 if TYPE_CHECKING:
-    from statetool.sandbox import Sandbox
     from statetool.servicestage.client import ServiceStage
 
 FORMAT_VERSION = "1.0"
@@ -54,7 +52,7 @@ class Project:
     """One project folder with its settings, and what it needs to reach the platform."""
 
     settings: Settings
-    credentials: Credentials
+    credentials: Credentials | None
     allowed_hosts: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -115,6 +113,7 @@ def load_desired(project: Project, *, allow_empty: bool = False) -> tuple[Desire
 def make_plan(project: Project, request: Request) -> Plan:
     """A plan of the whole way: manifests, state and platform. Takes no lock and writes nothing."""
     desired = load_desired(project, allow_empty=request.allow_empty)
+    project = with_project_id(project)
     state = project.backend.read()
     return run_interruptibly(_plan_once(project, [request], desired, state))[0]
 
@@ -122,6 +121,7 @@ def make_plan(project: Project, request: Request) -> Plan:
 def find_drift(project: Project, request: Request) -> tuple[Plan, Plan]:
     """What was changed outside, and what `drift --correct` would do about it, from one look at the platform."""
     desired = load_desired(project, allow_empty=request.allow_empty)
+    project = with_project_id(project)
     state = project.backend.read()
     requests = [replace(request, correct=False), replace(request, correct=True)]
     found, correction = run_interruptibly(_plan_once(project, requests, desired, state))
@@ -178,43 +178,15 @@ def _recorded(state: StateFile | None) -> Mapping[Address, Recorded]:
 # --- observe ---------------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def connect(project: Project) -> AsyncIterator[ServiceStage]:
-    """The platform: over the network, or the sandbox in this process, which the client can't tell apart."""
-    from statetool.servicestage.client import ServiceStage
-
-    settings = project.settings
-    if settings.sandbox_path is not None:
-        async with _connect_in_process(settings, settings.sandbox_path) as platform:
-            yield platform
-        return
-    if project.credentials.token is None:
-        raise Unauthorized(
-            "there are no credentials for the platform", hint="put a project token into the environment: HW_AUTH_TOKEN"
-        )
-    async with ServiceStage(
-        settings.endpoint,
-        settings.project_id,
-        token=project.credentials.token,
-        allowed_hosts=project.allowed_hosts,
-    ) as platform:
-        yield platform
+def connect(project: Project) -> AbstractAsyncContextManager[ServiceStage]:
+    """The platform of a project, for the length of a block."""
+    return connection.connect(project.settings, project.credentials, project.allowed_hosts)
 
 
-@asynccontextmanager
-async def _connect_in_process(settings: Settings, sandbox_path: Path) -> AsyncIterator[ServiceStage]:
-    import httpx
-
-    from statetool.sandbox import create_app
-    from statetool.servicestage.client import ServiceStage
-
-    sandbox = open_sandbox(sandbox_path)
-    try:
-        transport = httpx.ASGITransport(app=create_app(sandbox, token=None), raise_app_exceptions=False)
-        async with ServiceStage(settings.endpoint, settings.project_id, token=None, transport=transport) as platform:
-            yield platform
-    finally:
-        sandbox.close()
+def with_project_id(project: Project) -> Project:
+    """The same project; where its id was not known, it is looked up at the platform."""
+    settings = connection.with_project_id(project.settings, project.credentials, project.allowed_hosts)
+    return replace(project, settings=settings)
 
 
 async def observe(
@@ -271,6 +243,7 @@ def _session(project: Project, listener: Listener, lock_timeout_s: float) -> Ite
 def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
     desired = load_desired(project, allow_empty=request.allow_empty)
+    project = with_project_id(project)
     with _session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
@@ -289,6 +262,7 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
 
 def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
+    project = with_project_id(project)
     settings = project.settings
     with _session(project, listener, lock_timeout_s) as session:
         ensure_plan_fits(
@@ -418,22 +392,3 @@ def _record_events(run: Run, emit: Callable[[Event], None]) -> tuple[list[Event]
     emitter = Emitter(run, listen)
     emitter.emit(EventType.VERSION, data={"format_version": FORMAT_VERSION, "tool_version": __version__})
     return events, emitter
-
-
-# --- sandbox ---------------------------------------------------------------------------------------------------------
-
-
-def open_sandbox(path: Path) -> Sandbox:
-    """The sandbox world in a file, made where there is none. Raises StatetoolError for a file that is no world."""
-    from statetool.sandbox import Sandbox, SandboxError
-
-    # The sandbox knows nothing of this tool: its errors become ours here.
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Sandbox.open(path)
-    except (SandboxError, OSError) as error:
-        raise StatetoolError(f"the sandbox {path} can't be opened: {_explain(error)}", code="sandbox") from None
-
-
-def _explain(error: Exception) -> str:
-    return explain(error) if isinstance(error, OSError) else str(error)

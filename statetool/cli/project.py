@@ -13,10 +13,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from statetool import surroundings
-from statetool.config import CONFIG_FILE, allowed_hosts, load_credentials, load_settings
+from statetool.config import CONFIG_FILE, Settings, allowed_hosts, is_loopback, load_settings
+from statetool.core.credentials import Credentials
 from statetool.core.model import Address
 from statetool.core.plan import PlanMode
 from statetool.core.project import Selection
+from statetool.credentials import load_credentials
 from statetool.errors import UsageError
 from statetool.workflow import Project, Request
 
@@ -37,19 +39,27 @@ class PlanningOptions:
 
 def open_project(flags: Mapping[str, object] | None = None) -> Project:
     """The project of this folder, ready to talk to the platform. Raises InvalidInput, UsageError."""
+    settings = load_settings(Path(), os.environ, flags or {})
     return Project(
-        settings=load_settings(Path(), os.environ, flags or {}),
-        credentials=load_credentials(os.environ),
+        settings=settings,
+        credentials=_find_credentials(settings),
         allowed_hosts=allowed_hosts(os.environ),
         environ=os.environ,
     )
+
+
+def _find_credentials(settings: Settings) -> Credentials | None:
+    """A sandbox in this process wants none; and a served one has nothing to do with the agency of this machine."""
+    if settings.sandbox_path is not None:
+        return None
+    return load_credentials(os.environ, settings.auth, may_ask_machine=not is_loopback(settings.endpoint))
 
 
 def open_offline() -> Project:
     """The project of this folder for what needs neither platform nor credentials."""
     return Project(
         settings=load_settings(Path(), os.environ, {}, offline=True),
-        credentials=load_credentials({}),
+        credentials=None,
         environ=os.environ,
     )
 

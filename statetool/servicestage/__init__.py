@@ -2,11 +2,14 @@
 
     client.py    the calls the tool makes, in the model's types
     wire.py      the platform's JSON <-> the model            fields.py    one field of JSON, tolerantly
+    access.py    credentials -> what goes on requests         iam.py       tokens and project ids
+    metadata.py  temporary keys of the machine's agency       renewal.py   what is given out for a time
     channel.py   how a request is sent and repeated           gate.py      first request alone, none after a 401
+    auth.py      who we are, on each request                  signing.py   signatures of an access key
     problems.py  refusals and failures -> typed errors        answer.py    one HTTP answer, its body as JSON
-    auth.py      who we are                                   endpoint.py  where we may say so
+    endpoint.py  where we may say who we are
 
 Nothing outside this package sees the platform's JSON, an HTTP status or httpx. The modules import each other
-downwards only: client -> {wire, channel, endpoint} -> {auth, gate, fields, problems} -> answer. Import `client`
-lazily: it loads httpx.
+downwards only: client -> {wire, channel, endpoint} -> auth -> {signing, renewal, gate, fields, problems} -> answer,
+and access -> {iam, metadata} -> {channel, auth}. Import `client` and `access` lazily: they load httpx.
 """

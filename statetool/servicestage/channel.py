@@ -10,7 +10,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
@@ -19,7 +19,7 @@ from statetool import __version__
 from statetool.core.model import Json
 from statetool.errors import AnswerUnreadable, PlatformError, ServerFailed, Unauthorized, Unreachable
 from statetool.servicestage.answer import MAX_BODY_BYTES, Answer
-from statetool.servicestage.auth import TokenAuth
+from statetool.servicestage.auth import Auth
 from statetool.servicestage.gate import Gate
 from statetool.servicestage.problems import (
     NO_ANSWER,
@@ -30,6 +30,7 @@ from statetool.servicestage.problems import (
     judge_write,
     reword,
 )
+from statetool.servicestage.signing import encode_query
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class Channel:
         self,
         endpoint: str,
         *,
-        auth: TokenAuth | None,
+        auth: Auth,
         transport: httpx.AsyncBaseTransport | None,
         timing: Timing,
         deadlines: Deadlines,
@@ -93,30 +94,36 @@ class Channel:
         self._gate = Gate()
         self._slots = asyncio.Semaphore(MAX_PARALLEL_READS)
         tls = _build_tls(endpoint)
-        self._reader = _build_client(auth, transport, tls, deadlines.connect_s, deadlines.read_s, keep_alive=None)
+        self._reader = _build_client(transport, tls, deadlines.connect_s, deadlines.read_s, keep_alive=None)
         # A pooled connection that the server closes as we send makes the outcome unknown: writes use fresh ones.
         self._writer = (
             self._reader
             if transport is not None
-            else _build_client(auth, None, tls, deadlines.connect_s, deadlines.write_total_s, keep_alive=0)
+            else _build_client(None, tls, deadlines.connect_s, deadlines.write_total_s, keep_alive=0)
         )
 
     async def close(self) -> None:
         """Close the connections."""
         await self._reader.aclose()
         await self._writer.aclose()
+        await self._auth.close()
 
     async def read(self, path: str, query: Mapping[str, str | int]) -> Answer:
         """GET `path`. Repeats what may pass: no connection, no answer, 408, 429, 5xx. Raises PlatformError."""
-        request = self._reader.build_request("GET", self._endpoint + path, params=query)
+        return await self._read(self._reader.build_request("GET", self._address(path, query)))
 
+    async def ask(self, path: str, query: Mapping[str, str | int], body: Json) -> Answer:
+        """POST `body`, which changes nothing: a read whose question is long, and repeated like one."""
+        return await self._read(self._reader.build_request("POST", self._address(path, query), content=_encode(body)))
+
+    async def _read(self, request: httpx.Request) -> Answer:
         async def send(remaining_s: float) -> Answer:
-            self.requests.reads += 1
             limit_s = min(remaining_s, self._deadlines.connect_s + self._deadlines.read_s)
-            return await self._exchange(self._reader, request, limit_s)
+            return await self._exchange(self._reader, request, limit_s, is_action=False)
 
         async def work() -> Answer:
             async with self._slots:  # held while pausing too: a platform in trouble gets fewer requests
+                await self._prepare()
                 limits = self._deadlines
                 return await self._repeat(send, is_worth_repeating, limits.read_total_s, limits.connect_s)
 
@@ -129,14 +136,11 @@ class Channel:
         it, at the caller's next await, so that the caller gets the answer and can note it before it is stopped.
         A cancellation in a pause between tries, where nothing is under way, acts at once.
         """
-        # ASCII: a manifest can hold half a surrogate pair, which no UTF-8 can carry.
-        content = json.dumps(body, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-        request = self._writer.build_request("POST", self._endpoint + path, content=content)
+        request = self._writer.build_request("POST", self._endpoint + path, content=_encode(body))
 
         async def exchange(remaining_s: float) -> Answer:
-            self.requests.writes += 1
             try:
-                return await self._exchange(self._writer, request, remaining_s)
+                return await self._exchange(self._writer, request, remaining_s, is_action=True)
             except PlatformError as error:
                 judged = judge_write(error)
                 if judged is error:
@@ -144,6 +148,7 @@ class Channel:
                 raise judged from error
 
         async def work() -> Answer:
+            await self._prepare()
             limits = self._deadlines
             return await self._repeat(
                 lambda remaining_s: _run_to_the_end(exchange(remaining_s)),
@@ -181,9 +186,49 @@ class Channel:
         limit_s: float = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (number - 1))
         return max(self._timing.jitter() * limit_s, error.retry_after_s or 0.0)
 
-    async def _exchange(self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float) -> Answer:
+    def _address(self, path: str, query: Mapping[str, str | int]) -> str:
+        """Built by hand: a signed query must be sent in the very encoding it was signed in."""
+        text = encode_query((name, str(value)) for name, value in query.items())
+        return f"{self._endpoint}{path}?{text}" if text else f"{self._endpoint}{path}"
+
+    async def _prepare(self) -> None:
+        """Have credentials, before the first try: fetching them has deadlines and repetitions of its own."""
+        self._gate.ensure_not_refused()
+        try:
+            await self._auth.prepare()
+        except Unauthorized as refusal:
+            self._gate.close(refusal)
+            raise
+
+    async def _exchange(
+        self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float, *, is_action: bool
+    ) -> Answer:
+        """Send, and once more where the credentials were refused and there are new ones. After that, never again."""
+        try:
+            return await self._send(client, request, limit_s, is_action=is_action)
+        except Unauthorized as error:
+            refusal = error
+        has_new = False
+        try:
+            has_new = await self._auth.renew(request)
+        except PlatformError as failure:
+            refusal = reword(refusal, f"{refusal.message}; no new credentials could be had: {failure.message}")
+            refusal.hint = failure.hint
+        if has_new:
+            try:
+                return await self._send(client, request, limit_s, is_action=is_action)
+            except Unauthorized as again:
+                refusal = again
+        self._gate.close(refusal)
+        raise refusal
+
+    async def _send(
+        self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float, *, is_action: bool
+    ) -> Answer:
         """Send once and read the answer. Raises the typed error of anything but a 2xx."""
         self._gate.ensure_not_refused()
+        self._count(is_action)
+        self._auth.put_on(request)
         where = f"{request.method} {request.url.copy_with(query=None)}"
         try:
             async with asyncio.timeout(limit_s):  # httpx limits each read of the socket, not their sum
@@ -199,24 +244,31 @@ class Channel:
         except httpx.DecodingError as error:
             raise AnswerUnreadable(f"{where}: the answer is compressed, and damaged") from error
         except httpx.HTTPError as error:
-            raise _no_answer(where, self._conceal_text(_words(error))) from error
-        # A server may echo the headers it got, in any part of its answer; what it says is shown, logged and stored.
-        headers = {name.lower(): self._conceal_text(value) for name, value in response.headers.items()}
-        answer = Answer(where, response.status_code, headers, body)
-        if self._auth is not None and (self._auth.is_distinctive or not answer.is_success):
-            answer = replace(answer, body=self._conceal(body))
+            raise _no_answer(where, self._conceal_text(_words(error), short_too=True)) from error
+        # A server may echo what it got, in any part of its answer; what it says is shown, logged and stored.
+        short_too = not response.is_success
+        headers = {
+            name.lower(): self._conceal_text(value, short_too=short_too) for name, value in response.headers.items()
+        }
+        answer = Answer(where, response.status_code, headers, self._auth.conceal(body, short_too=short_too))
         if answer.is_success:
             return answer
-        problem = build_error(answer, is_action=request.method == "POST")
-        if isinstance(problem, Unauthorized):
-            self._gate.close(problem)
-        raise problem
+        raise build_error(answer, is_action=is_action, explain=self._auth.explain_refusal)
 
-    def _conceal(self, body: bytes) -> bytes:
-        return body if self._auth is None else self._auth.conceal(body)
+    def _conceal_text(self, text: str, *, short_too: bool) -> str:
+        concealed = self._auth.conceal(text.encode("utf-8", "surrogateescape"), short_too=short_too)
+        return concealed.decode("utf-8", "surrogateescape")
 
-    def _conceal_text(self, text: str) -> str:
-        return self._conceal(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+    def _count(self, is_action: bool) -> None:
+        if is_action:
+            self.requests.writes += 1
+        else:
+            self.requests.reads += 1
+
+
+def _encode(body: Json) -> bytes:
+    # ASCII: a manifest can hold half a surrogate pair, which no UTF-8 can carry.
+    return json.dumps(body, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 async def _run_to_the_end(work: Coroutine[Any, Any, T]) -> T:
@@ -284,7 +336,6 @@ def _build_tls(endpoint: str) -> ssl.SSLContext:
 
 
 def _build_client(
-    auth: TokenAuth | None,
     transport: httpx.AsyncBaseTransport | None,
     tls: ssl.SSLContext,
     connect_s: float,
@@ -294,7 +345,6 @@ def _build_client(
 ) -> httpx.AsyncClient:
     """A client that follows no redirect and reads nothing from the environment: both could lead a token astray."""
     return httpx.AsyncClient(
-        auth=auth,
         headers={
             "Content-Type": "application/json",  # mandatory even on GET [06_0082]
             "Accept": "application/json",

@@ -17,11 +17,11 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from statetool.core.model import Application, Closer, Job, Json, Observed, Secret
+from statetool.core.model import Application, Closer, Job, Json, Observed
 from statetool.core.plan import Verb
 from statetool.errors import AnswerUnreadable, PlatformError, RequestRefused
 from statetool.servicestage.answer import Answer, parse_json
-from statetool.servicestage.auth import TokenAuth
+from statetool.servicestage.auth import Auth
 from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Timing
 from statetool.servicestage.endpoint import parse_endpoint
 from statetool.servicestage.problems import build_outcome_unknown, reword
@@ -53,7 +53,8 @@ class ServiceStage:
     Every method raises PlatformError and nothing else for what the network or the platform does. Reads are
     bounded by the client, whatever the caller starts at once; changing requests are the caller's to bound.
     With `transport` (the in-process sandbox) nothing leaves the process, so `endpoint` is only a label.
-    `allowed_hosts` may get credentials besides the platform's own hosts.
+    `allowed_hosts` may get credentials besides the platform's own hosts. `auth` None sends none; it is closed with
+    the client.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ServiceStage:
         endpoint: str,
         project_id: str,
         *,
-        token: Secret | None,
+        auth: Auth | None,
         transport: httpx.AsyncBaseTransport | None = None,
         allowed_hosts: Collection[str] = (),
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
@@ -69,14 +70,15 @@ class ServiceStage:
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        auth = auth or Auth()
         if transport is None:
-            base = parse_endpoint(endpoint, sends_credentials=token is not None, allowed_hosts=allowed_hosts)
+            base = parse_endpoint(endpoint, sends_credentials=auth.sends_credentials, allowed_hosts=allowed_hosts)
         else:
             base = endpoint.rstrip("/") if endpoint.startswith(("http://", "https://")) else _IN_PROCESS_ENDPOINT
         self._root = f"/v3/{_segment(project_id)}/cas"
         self._channel = Channel(
             base,
-            auth=TokenAuth(token) if token is not None else None,
+            auth=auth,
             transport=transport,
             timing=Timing(sleep, jitter, clock),
             deadlines=deadlines,

@@ -6,10 +6,12 @@ words of a message. The platform's own words are carried along, shortened, for p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
+from statetool.core.credentials import WAYS_TO_GIVE
 from statetool.core.model import Json
 from statetool.errors import (
     AnswerUnreadable,
@@ -41,7 +43,6 @@ _GATEWAY_PREFIXES = ("APIGW.", "APIG.")
 _CODE_KEYS = ("error_code", "errorCode", "code")
 _MESSAGE_KEYS = ("error_msg", "errorMsg", "error_message", "errorMessage", "message", "detail")
 
-_RENEW_HINT = "set HW_AUTH_TOKEN to a fresh token of this project (a token lives 24 hours); nothing more is sent"
 _NOT_FOUND_HINT = "the platform says this of what does not exist and of what this user may not see"
 _NO_API_HINT = "no such address on this host: check endpoint and project_id"
 _FORBIDDEN_HINT = (
@@ -50,10 +51,33 @@ _FORBIDDEN_HINT = (
 )
 
 
-def build_error(answer: Answer, *, is_action: bool) -> PlatformError:
-    """The typed error of an answer that is not 2xx. `is_action`: whether the request would change a component."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What refused credentials mean: what happened, what to do, and our code where it is not the class's own."""
+
+    what: str
+    hint: str
+    code: str | None = None
+
+
+NO_CREDENTIALS = Refusal("the platform wants to know who asks", WAYS_TO_GIVE["auto"])
+
+
+def build_error(
+    answer: Answer,
+    *,
+    is_action: bool,
+    explain: Callable[[Answer, str | None], Refusal] = lambda answer, code: NO_CREDENTIALS,
+) -> PlatformError:
+    """The typed error of an answer that is not 2xx. `is_action`: whether the request would change a component.
+
+    `explain` says, of an answer and the platform's code in it, what a refusal of our credentials means.
+    """
     code, words, body_request_id = _parse_error_body(answer)
     kind, error_code, what, hint = _classify(answer.status, code, is_action)
+    if kind is Unauthorized:
+        refusal = explain(answer, code)
+        error_code, what, hint = refusal.code, refusal.what, refusal.hint
     request_id = answer.request_id or body_request_id
     facts = [f"HTTP {answer.status}", *([code] if code else []), *([f"request {request_id}"] if request_id else [])]
     said = f": {words}" if words else ""
@@ -144,7 +168,7 @@ def _classify(
     if status == 401:
         if code == _NOT_VISIBLE:
             return NotFound, None, "not found", _NOT_FOUND_HINT
-        return Unauthorized, None, "the platform did not accept our token", _RENEW_HINT
+        return Unauthorized, None, "not accepted", None
     if status == 403:
         return RequestRefused, "forbidden", "this user is not allowed to do that", _FORBIDDEN_HINT
     if status == 404:

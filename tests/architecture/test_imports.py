@@ -29,10 +29,10 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("core",),
     EDGES,
     # statetool.yaml is read with the reader of manifests: same syntax, same errors, same places.
-    ("config",),
+    ("config", "credentials"),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile"),
+    ("surroundings", "planfile", "connection"),
     ("workflow",),
     ("housekeeping", "starter"),
     ("cli",),
@@ -40,12 +40,12 @@ RANKS: tuple[tuple[str, ...], ...] = (
 )
 """Rooms from the ground up: each may import those before its line, and itself. Rooms of one line are strangers."""
 
-SANDBOX_USERS = ("workflow", "housekeeping")
+SANDBOX_USERS = ("connection", "housekeeping")
 """The only rooms that know the sandbox; it knows no room at all."""
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
-    "httpx": ("servicestage", "sandbox.control", "workflow"),  # workflow: the transport of the in-process sandbox
+    "httpx": ("servicestage", "sandbox.control", "connection"),  # connection: the transport of the in-process sandbox
     "yaml": ("manifest", "sandbox.seedfile"),
     "deepdiff": ("core",),
     "jsonschema": ("schema",),

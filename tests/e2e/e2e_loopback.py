@@ -66,7 +66,8 @@ def loopback(answer: Answerer) -> Iterator[Loopback]:
             self.close_connection = True
             if reply is None:
                 return
-            self.send_response(reply.status)
+            # Not send_response: it adds a Date of its own beside the one a reply may have.
+            self.send_response_only(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body) + (100 if reply.truncate else 0)))

@@ -111,8 +111,8 @@ class ProjectFolder:
     @property
     def environment(self) -> dict[str, str]:
         """Only what a process needs, so that the machine's own settings and credentials play no part."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return {**kept, "PYTHONPATH": str(CLONE), "PYTHONUNBUFFERED": "1", **self.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+        return {**kept, "HOME": str(self.root), "PYTHONPATH": str(CLONE), "PYTHONUNBUFFERED": "1", **self.environ}
 
     def run(self, *arguments: str, code: int | None = 0) -> Done:
         """One command to its end; `code` None takes any exit code. No traceback, whatever happened."""

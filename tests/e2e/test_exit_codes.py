@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import signal
 import sys
@@ -389,8 +390,10 @@ JSON_ROWS = [row for row in ROWS if row.shape is not None]
 def folder(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> Folder:
     """A project that is the working directory, in an environment that sets nothing."""
     monkeypatch.chdir(project.root)
-    for name in ("HW_AUTH_TOKEN", "HW_PROJECT_ID", "HW_REGION_NAME", "NO_COLOR"):
-        monkeypatch.delenv(name, raising=False)
+    for name in os.environ:
+        if name.startswith(("HW_", "HUAWEICLOUD_")) or name == "NO_COLOR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(project.root))  # where a file with credentials may be
     return Folder(project)
 
 

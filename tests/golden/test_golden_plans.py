@@ -180,7 +180,7 @@ async def _observe(
     sandbox: Sandbox, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], selection: Selection
 ) -> Observation:
     transport = httpx.ASGITransport(app=create_app(sandbox, token=None))
-    async with ServiceStage(ENDPOINT, PROJECT, token=None, transport=transport) as platform:
+    async with ServiceStage(ENDPOINT, PROJECT, auth=None, transport=transport) as platform:
         observed = await workflow.observe(platform, desired, recorded, selection)
         return Observation(observed, platform.requests.reads)
 

@@ -206,7 +206,7 @@ class Shop:
     async def _connect(self) -> Any:
         transport = httpx.ASGITransport(app=create_app(self.sandbox, token=None), raise_app_exceptions=True)
         async with ServiceStage(
-            ENDPOINT, PROJECT, token=None, transport=transport, jitter=lambda: 0.5, clock=self._loop.time
+            ENDPOINT, PROJECT, auth=None, transport=transport, jitter=lambda: 0.5, clock=self._loop.time
         ) as platform:
             yield platform
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from statetool.config import (
     SANDBOX_PROJECT_ID,
     Settings,
     allowed_hosts,
-    load_credentials,
     load_settings,
 )
 from statetool.errors import Diagnostic, InvalidInput, UsageError
@@ -54,6 +52,8 @@ def test_defaults(tmp_path: Path) -> None:
         sandbox_path=None,
         project_id=PROJECT,
         region="cn-north-4",
+        auth="auto",
+        iam_endpoint="https://iam.cn-north-4.myhuaweicloud.com",
         abort="rollback",
         state_path=tmp_path / ".statetool/state.json",
         manifests=(tmp_path / "manifests",),
@@ -93,6 +93,7 @@ platform:
   endpoint: https://servicestage.eu-west-101.myhuaweicloud.com/
   region: eu-west-101
   project_id: 00112233445566778899AABBCCDDEEFF
+  auth: password
   abort: rollback_current
 state: {backend: local, path: ../state.json}
 manifests: [shop, pay/till.yaml]
@@ -112,6 +113,8 @@ timezone: Asia/Shanghai
         sandbox_path=None,
         project_id=PROJECT,
         region="eu-west-101",
+        auth="password",
+        iam_endpoint="https://iam.eu-west-101.myhuaweicloud.com",
         abort="rollback_current",
         state_path=tmp_path / "../state.json",
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
@@ -129,8 +132,8 @@ timezone: Asia/Shanghai
     names |= {"manifests", "timezone"}
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
-    assert settings.origins["limits.parallelism"] == "statetool.yaml:10:16"
-    assert settings.origins["manifests"] == "statetool.yaml:8:12"
+    assert settings.origins["limits.parallelism"] == "statetool.yaml:11:16"
+    assert settings.origins["manifests"] == "statetool.yaml:9:12"
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
@@ -197,7 +200,7 @@ BAD: list[tuple[str, str, str, int, int]] = [
     ("unknown key", SANDBOX + "modus: apply\n", "unknown_key", 3, 1),
     ("later key: mode", SANDBOX + "mode: observe\n", "unknown_key", 3, 1),
     ("later key: links", SANDBOX + "links: {component: x}\n", "unknown_key", 3, 1),
-    ("later key: auth", "version: 1\nplatform: {endpoint: 'sandbox:w', auth: token}\n", "unknown_key", 2, 35),
+    ("later auth", "version: 1\nplatform: {endpoint: 'sandbox:w', auth: agency}\n", "unknown_value", 2, 41),
     ("later key: rate", SANDBOX + "limits:\n  reads_per_second: 20\n", "unknown_key", 4, 3),
     ("later key: a guard", SANDBOX + "guards:\n  min_replicas: 2\n", "unknown_key", 4, 3),
     ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
@@ -288,12 +291,62 @@ def test_a_folder_in_place_of_the_file_is_no_traceback(tmp_path: Path) -> None:
     assert caught.value.code == "unreadable_file"
 
 
-def test_missing_region_and_project_are_named_together(tmp_path: Path) -> None:
-    """With the variables that would set them."""
-    region, project = refuse(tmp_path, "version: 1\n")
-    assert (region.code, project.code) == ("missing_region", "missing_project_id")
+def test_a_missing_region_is_named(tmp_path: Path) -> None:
+    """With what would set it. A missing project id is none of the file's faults: it can be looked up."""
+    (region,) = refuse(tmp_path, "version: 1\n")
+    assert region.code == "missing_region"
     assert "HW_REGION_NAME" in (region.hint or "")
-    assert "HW_PROJECT_ID" in (project.hint or "")
+    assert load(tmp_path, "version: 1\nplatform: {region: cn-north-4}\n").project_id == ""
+
+
+def test_the_platforms_own_host_names_the_region(tmp_path: Path) -> None:
+    """Where nothing else does: IAM and the project are found by it."""
+    text = "version: 1\nplatform:\n  endpoint: https://servicestage.cn-east-3.myhuaweicloud.com\n"
+    settings = load(tmp_path, text)
+    assert (settings.region, settings.iam_endpoint) == ("cn-east-3", "https://iam.cn-east-3.myhuaweicloud.com")
+    assert settings.origins["platform.region"] == "statetool.yaml:3:13"
+    assert load(tmp_path, text, {"HW_REGION_NAME": "cn-north-4"}).region == "cn-north-4"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "environ", "iam"),
+    [
+        ("http://127.0.0.1:9000", {}, "http://127.0.0.1:9000"),
+        ("http://127.0.0.1:9000", {"HW_REGION_NAME": "cn-north-4"}, "http://127.0.0.1:9000"),
+        ("http://127.0.0.1:9000", {"HW_AUTH_URL": "http://127.0.0.1:9001/v3"}, "http://127.0.0.1:9001"),
+        ("https://gateway.example.com", {}, ""),
+        ("https://gateway.example.com", {"HW_AUTH_URL": "https://iam.example.com/v3/"}, "https://iam.example.com"),
+        ("https://gateway.example.com", {"HW_REGION_NAME": "la-south-2"}, "https://iam.la-south-2.myhuaweicloud.com"),
+        (
+            "https://gateway.example.com",
+            {"HUAWEICLOUD_SDK_IAM_ENDPOINT": "https://iam.myhuaweicloud.com"},
+            "https://iam.myhuaweicloud.com",
+        ),
+    ],
+)
+def test_where_iam_is(tmp_path: Path, endpoint: str, environ: dict[str, str], iam: str) -> None:
+    """As the environment says, with or without the path others want; else the sandbox itself, else the region's."""
+    settings = load(tmp_path, f"version: 1\nplatform: {{endpoint: '{endpoint}'}}\n", environ)
+    assert settings.iam_endpoint == iam
+
+
+@pytest.mark.parametrize("address", ["iam.example.com", "http://iam.example.com/v3", "https://u:p4ss@iam.example.com"])
+def test_a_bad_address_of_iam_is_named(tmp_path: Path, address: str) -> None:
+    """By its variable; not itself, because it may hold a password."""
+    (found,) = refuse(tmp_path, SANDBOX, {"HW_AUTH_URL": address})
+    assert found.code == "bad_environment"
+    assert "HW_AUTH_URL" in found.message
+    assert "p4ss" not in found.message
+
+
+def test_the_kind_of_credentials_is_one_of_four(tmp_path: Path) -> None:
+    """And says where it was chosen."""
+    settings = load(tmp_path, SANDBOX)
+    assert (settings.auth, settings.origins["platform.auth"]) == ("auto", "default")
+    text = "version: 1\nplatform:\n  endpoint: sandbox:world.json\n  auth: aksk\n"
+    assert load(tmp_path, text).origins["platform.auth"] == "statetool.yaml:4:9"
+    (found,) = refuse(tmp_path, text.replace("aksk", "kerberos"))
+    assert "platform.auth" in found.message
 
 
 def test_offline_commands_need_neither_region_nor_project(tmp_path: Path) -> None:
@@ -344,21 +397,3 @@ def test_a_badly_written_allowance_is_named_not_ignored(value: str) -> None:
 def test_no_allowance_is_none() -> None:
     """Unset and empty are the same."""
     assert allowed_hosts({}) == allowed_hosts({"STATETOOL_ALLOW_ENDPOINTS": ""}) == frozenset()
-
-
-def test_the_token_is_kept_out_of_sight() -> None:
-    """Neither printing nor an error shows it."""
-    credentials = load_credentials({"HW_AUTH_TOKEN": " s3cr3t\n"})
-    assert credentials.token is not None
-    assert credentials.token.reveal() == "s3cr3t"
-    assert "s3cr3t" not in repr(credentials)
-    with pytest.raises(InvalidInput) as caught:
-        load_credentials({"HW_AUTH_TOKEN": "s3cr3t\nX-Other: 1"})
-    assert "HW_AUTH_TOKEN" in caught.value.message
-    assert "s3cr3t" not in json.dumps([d.message + str(d.hint) for d in caught.value.diagnostics])
-
-
-@pytest.mark.parametrize("environ", [{}, {"HW_AUTH_TOKEN": ""}])
-def test_no_token_is_no_error(environ: dict[str, str]) -> None:
-    """A sandbox needs none."""
-    assert load_credentials(environ).token is None

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from statetool.core.model import Secret
+from statetool.servicestage.auth import TokenAuth
 from statetool.servicestage.channel import Deadlines
 from statetool.servicestage.client import ServiceStage
 
@@ -57,7 +58,7 @@ class Platform:
         return ServiceStage(
             "https://platform.test",
             PROJECT,
-            token=Secret(token) if token else None,
+            auth=TokenAuth(Secret(token)) if token else None,
             transport=httpx.MockTransport(self._answer),
             sleep=self.time.sleep,
             clock=self.time.clock,
@@ -119,7 +120,7 @@ class BareServer:
         """A client that really connects, with real deadlines and no pauses between tries."""
         time = FakeTime()
         settings: dict[str, Any] = {
-            "token": Secret(TOKEN),
+            "auth": TokenAuth(Secret(TOKEN)),
             "sleep": time.sleep,
             "clock": time.clock,
             "deadlines": Deadlines(connect_s=2.0, read_s=5.0),

@@ -19,6 +19,7 @@ from statetool.errors import (
     ServerFailed,
     Unreachable,
 )
+from statetool.servicestage.auth import TokenAuth
 from statetool.servicestage.channel import Deadlines
 from statetool.servicestage.client import ServiceStage
 
@@ -79,7 +80,7 @@ def test_a_refused_connection_is_unreachable(unused_port: int) -> None:
             """No pause."""
 
         url = f"http://127.0.0.1:{unused_port}"
-        async with ServiceStage(url, PROJECT, token=None, sleep=sleep) as client:
+        async with ServiceStage(url, PROJECT, auth=None, sleep=sleep) as client:
             for attempt in (client.fetch_applications(), client.send_action("a-1", "c-1", Verb.RESTART, {})):
                 with pytest.raises(Unreachable) as caught:
                     await attempt
@@ -229,7 +230,7 @@ def test_https_to_a_server_without_it_says_so_and_is_not_tried_again() -> None:
     async def story() -> None:
         server = await asyncio.start_server(greet, "127.0.0.1", 0)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, ServiceStage(url, PROJECT, token=Secret(TOKEN)) as client:
+        async with server, ServiceStage(url, PROJECT, auth=TokenAuth(Secret(TOKEN))) as client:
             with pytest.raises(Unreachable) as caught:
                 await client.send_action("a-1", "c-1", Verb.RESTART, {})
             assert caught.value.code == "tls"
@@ -256,6 +257,6 @@ def test_a_handshake_that_hangs_is_tried_again(bare_server: Build) -> None:
 def test_credentials_do_not_leave_for_another_host() -> None:
     """Refused before there is a client."""
     with pytest.raises(EndpointRefused):
-        ServiceStage("https://evil.example", PROJECT, token=Secret(TOKEN))
+        ServiceStage("https://evil.example", PROJECT, auth=TokenAuth(Secret(TOKEN)))
     with pytest.raises(EndpointRefused):
-        ServiceStage("http://servicestage.cn-north-4.myhuaweicloud.com", PROJECT, token=None)
+        ServiceStage("http://servicestage.cn-north-4.myhuaweicloud.com", PROJECT, auth=None)
