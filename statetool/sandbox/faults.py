@@ -99,7 +99,8 @@ class Fault:
     """One thing that goes wrong, for the requests it matches; None matches every request.
 
     method       HTTP method
-    path         glob over the path, written without /v3/{project_id}/cas; `*` stays between slashes, `**` does not
+    path         glob over the path, written without /v3/{project_id}/cas (IAM's paths whole); `*` stays between
+                 slashes, `**` does not
     action       what the request does to a component: a verb of the action endpoint, or create, deploy (PUT),
                  delete, refresh
     address      app/component or app/component@env: requests below its path, and reads of its jobs

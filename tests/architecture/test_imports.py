@@ -45,7 +45,8 @@ SANDBOX_USERS = ("workflow", "housekeeping")
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
-    "httpx": ("servicestage", "sandbox.control", "workflow"),  # workflow: the transport of the in-process sandbox
+    # workflow: the transport of the in-process sandbox
+    "httpx": ("servicestage", "sandbox.control", "sandbox.transport", "workflow"),
     "yaml": ("manifest", "sandbox.seedfile"),
     "deepdiff": ("core",),
     "jsonschema": ("schema",),
