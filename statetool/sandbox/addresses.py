@@ -15,6 +15,7 @@ from statetool.sandbox.tables import Tables
 
 def resolve(tables: Tables, address: str, now_ms: int) -> str:
     """The id of the one component an address names. Raises SandboxError for none (with near names) or several."""
+    address = address.encode("utf-8", "replace").decode()  # a database takes no lone surrogates
     names, _, environment = address.partition("@")
     application, _, component = names.partition("/")
     found = tables.addresses(now_ms, application, component) if application and component else []

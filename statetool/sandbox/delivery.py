@@ -20,7 +20,6 @@ NEEDS_CONNECTION = frozenset(
 """The kinds for which bytes are not enough."""
 
 _PIECES = 20
-_SECONDS_REFUSED = 1.0
 
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -54,7 +53,7 @@ async def deliver(
 ) -> None:
     """Send an answer the way a fault of NEEDS_CONNECTION lets it come through."""
     if fault.kind is FaultKind.REFUSED:
-        connection.shut_door(_SECONDS_REFUSED if fault.seconds is None else fault.seconds)
+        connection.shut_door(fault.outage_seconds)
     if not fault.executes:
         if fault.kind is FaultKind.REFUSED:
             await connection.refuse()

@@ -130,7 +130,7 @@ class Exchange:
         else:
             answer, takes_effect = self._denied(tables, fault), True
         if kind is FaultKind.REFUSED:
-            hit = replace(hit, until_ms=self.now_ms + round((1.0 if fault.seconds is None else fault.seconds) * 1000))
+            hit = replace(hit, until_ms=self.now_ms + round(fault.outage_seconds * 1000))
         answer = replace(answer, fault=fault)
         if (body := fault_effects.error_body(fault, self.request_id)) is not None:
             headers = {"Date": http_date(self.now_ms), **fault_effects.error_headers(fault)}

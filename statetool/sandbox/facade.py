@@ -20,7 +20,7 @@ from statetool.sandbox.disturb import Disturbance
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.exchange import Answer, Exchange
 from statetool.sandbox.fault_schedule import FaultCount
-from statetool.sandbox.faults import Fault, parse_faults
+from statetool.sandbox.faults import MOST_FAULTS, Fault, parse_faults
 from statetool.sandbox.model import LogEntry, SeedSummary
 from statetool.sandbox.store import Store
 from statetool.sandbox.tables import Tables
@@ -118,6 +118,8 @@ class Sandbox:
         [parsed] = parse_faults([fault])
         with self._store.writing() as tables:
             counts = tables.faults()
+            if len(counts) >= MOST_FAULTS:
+                raise SandboxError(f"at most {MOST_FAULTS} faults")
             _ensure_addresses(tables, parsed, self.now_ms())
             tables.put_fault(len(counts), FaultCount(parsed))
 

@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 
-from statetool.sandbox.faults import Fault
+from statetool.sandbox.faults import MOST_FAULTS, Fault
 
 _PREFIX = re.compile(r"/v3/[^/]+/cas(?=/)")
 _COMPONENTS = re.compile(r"/applications/[^/]+/components")
@@ -120,7 +120,7 @@ def _draw(seed: int, place: int, number: int) -> float:
     return int.from_bytes(digest[:6]) / 2**48
 
 
-@cache
+@lru_cache(MOST_FAULTS)
 def _glob(pattern: str) -> re.Pattern[str]:
     words = {"**": ".*", "*": "[^/]*"}
     pieces = re.split(r"(\*\*|\*)", pattern)

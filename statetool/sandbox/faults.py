@@ -7,7 +7,6 @@ Owns `Fault`, its JSON form and what is wrong with one. Pure. Must not decide wh
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -20,6 +19,7 @@ from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.model import is_status
 
 MOST_FAULTS = 1000
+_OUTAGE_SECONDS = 1.0
 _LONGEST_SECONDS = 31_536_000.0
 _LARGEST_COUNT = 2**31 - 1
 VERBS = (*ALLOWED, CHECK, "create", "deploy", "delete", "refresh")
@@ -178,6 +178,11 @@ class Fault:
             return False
         return self.kind not in _UNEXECUTED_UNLESS_ASKED or bool(self.executed)
 
+    @property
+    def outage_seconds(self) -> float:
+        """For how long nobody gets a connection (refused)."""
+        return _OUTAGE_SECONDS if self.seconds is None else float(self.seconds)
+
 
 def parse_fault(values: object) -> Fault:
     """A fault out of JSON: a flat object, `disturbance` an object {address, ...}. Raises SandboxError."""
@@ -267,9 +272,9 @@ def _check_parameters(fault: Fault) -> None:
         value = getattr(fault, name)
         if value is not None and not (isinstance(value, str) and value and "\n" not in value and "\r" not in value):
             raise SandboxError(f"{name} must be a text of one line that is not empty")
-    if fault.content_type is not None and not fault.content_type.isascii():
+    if fault.content_type is not None and not (fault.content_type.isascii() and fault.content_type.isprintable()):
         raise SandboxError("content_type must be ASCII")
-    if fault.status_code is not None and fault.status_code not in _ERRORS:
+    if fault.status_code is not None and not (is_number(fault.status_code) and fault.status_code in _ERRORS):
         raise SandboxError(f"status_code must be one of {', '.join(map(str, _ERRORS))}")
     if fault.retry_after_s is not None and not _is_count(fault.retry_after_s):
         raise SandboxError("retry_after_s must be a whole number of seconds, 0 or more")
@@ -294,7 +299,7 @@ def _is_count(value: object) -> bool:
 def _is_between(value: object, low: float, high: float) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and low <= value <= high
+    return low <= value <= high
 
 
 def _near(word: object, known: tuple[str, ...]) -> str:

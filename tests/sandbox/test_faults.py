@@ -1,14 +1,16 @@
 """Faults in one process: what they do, whom they hit, and that the log says what was executed all the same."""
 
 import asyncio
+import dataclasses
 import json
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from statetool.sandbox import Fault, FaultKind, Sandbox, SandboxError, SandboxTransport
+from statetool.sandbox.wire import faults_from_json, faults_to_json
 
 PROJECT = "/v3/0123456789abcdef0123456789abcdef/cas"
 BASE = "http://127.0.0.1:9000"
@@ -694,6 +696,33 @@ def test_faults_that_make_no_sense(world, fault, message):
     with pytest.raises(SandboxError):
         world.sandbox.add_fault(fault)
     assert [count.fault.kind for count in world.sandbox.faults()] == ["html"]
+
+
+VALUES = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4)),
+    st.sampled_from(["GET", "/**", "shop/cart", "scale", "after", "ODD", "boom", 0, 1, 500, 10**400, "\ud800", "a\0"]),
+    st.fixed_dictionaries({"address": st.sampled_from(["shop/cart", "\ud800/x", 4]), "replicas": st.integers(-1, 3)}),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kind=st.sampled_from([*FaultKind, "odd", None]),
+    values=st.dictionaries(st.sampled_from([item.name for item in dataclasses.fields(Fault)]), VALUES, max_size=3),
+)
+def test_random_faults_never_break_it(world, kind, values):
+    """Refused with a sentence, or kept as they were and answered under."""
+    try:
+        world.sandbox.set_faults([{**values, "kind": kind}])
+    except SandboxError as error:
+        assert "\n" not in str(error)
+        return
+    [count] = world.sandbox.faults()
+    assert faults_from_json(json.loads(json.dumps(faults_to_json([count])))) == [count]
+    answer = world.sandbox.handle("GET", f"{PROJECT}/components")
+    assert isinstance(answer.content[0], bytes)
+    world.sandbox.reset()
+    world.sandbox.seed("applications: {shop: {environment: prod, components: {cart: {version: 1.0.0}}}}", "seed.yaml")
 
 
 def test_every_kind_can_be_written_and_read(world):
