@@ -51,14 +51,12 @@ async def connect(
 
 @asynccontextmanager
 async def _connect_in_process(settings: Settings, sandbox_path: Path) -> AsyncIterator[ServiceStage]:
-    import httpx
-
-    from statetool.sandbox import create_app
+    from statetool.sandbox import SandboxTransport
     from statetool.servicestage.client import ServiceStage
 
     sandbox = open_sandbox(sandbox_path)
     try:
-        transport = httpx.ASGITransport(app=create_app(sandbox, token=None), raise_app_exceptions=False)
+        transport = SandboxTransport(sandbox)
         async with ServiceStage(settings.endpoint, settings.project_id, auth=None, transport=transport) as platform:
             yield platform
     finally:

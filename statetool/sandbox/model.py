@@ -76,6 +76,8 @@ class Operation:
     visible_ms     from when on the component's status shows it
     status_during  None where the status does not change (modify, sync)
     replica        the configured number once it succeeded
+    status_after   the component's status once it ended, whatever it was to be (a fault)
+    ready_limit    no more instances are healthy once it ended (a fault)
     """
 
     effect: str
@@ -90,6 +92,8 @@ class Operation:
     version: str | None = None
     gray: Gray | None = None
     failure: str | None = None
+    status_after: str | None = None
+    ready_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job; immutable, because its status is a function of the time."""
+    """One job; immutable, because its status is a function of the time.
+
+    Faults name the status it has until its end, and the one it has then.
+    """
 
     id: str
     component_id: str
@@ -151,6 +158,8 @@ class Job:
     start_ms: int
     end_ms: int
     failure: str | None = None
+    status_during: str | None = None
+    status_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +175,12 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One mutating API request as it arrived: `body` is the parsed JSON, or the text where it was not JSON."""
+    """One mutating API request as it arrived: `body` is the parsed JSON, or the text where it was not JSON.
+
+    `status_code` and `job_id` are what the request came to, whatever became of the answer: a job started is a job
+    here. A request that a fault kept from being executed has the status the client saw instead, 0 for no answer, and
+    no job. `fault` is the kind of the fault that hit it.
+    """
 
     at_ms: int
     method: str
@@ -174,6 +188,7 @@ class LogEntry:
     body: Any
     status_code: int
     job_id: str | None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

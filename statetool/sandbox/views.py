@@ -195,13 +195,18 @@ def record_body(component: Component, record: Record) -> dict[str, Any]:
 
 
 def job_status(job: Job, component: Component | None, now_ms: int, switches: Switches) -> str:
-    """The execution_status at this time: SUBMITTED for the first tenth, RUNNING, then SUCCEEDED or FAILED."""
+    """The execution_status at this time: SUBMITTED for the first tenth, RUNNING, then SUCCEEDED or FAILED.
+
+    A fault may have given the job other words.
+    """
     if job.verb == _GRAY_JOB and switches.gray_job == "running" and component and component.status == "GRAYING":
         candidate = component.candidate
         if candidate is not None and job.id in candidate.job_ids:
             return "RUNNING"
     if now_ms >= job.end_ms:
-        return "SUCCEEDED" if job.failure is None else "FAILED"
+        return job.status_after or ("SUCCEEDED" if job.failure is None else "FAILED")
+    if job.status_during is not None:
+        return job.status_during
     return "SUBMITTED" if (now_ms - job.start_ms) * 10 < job.end_ms - job.start_ms else "RUNNING"
 
 
@@ -232,7 +237,7 @@ def _tasks(job: Job, status: str, now_ms: int) -> list[dict[str, Any]]:
             own = status
         else:
             own = "SKIPPED" if status == "FAILED" else "SUBMITTED"
-        failed = own == "FAILED" and job.failure is not None
+        failed = index == at and now_ms >= job.end_ms and job.failure is not None
         bodies.append(
             {
                 "task_id": f"Task-{uuid.uuid5(uuid.NAMESPACE_URL, f'{job.id}/{index}')}",

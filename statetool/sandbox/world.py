@@ -64,9 +64,19 @@ def advance(component: Component, now_ms: int) -> Component:
         return component
     if now_ms >= operation.end_ms:
         ended = replace(component, operation=None, update_ms=max(component.update_ms, operation.end_ms))
-        return _succeed(ended, operation) if operation.failure is None else _fail(ended, operation)
+        ended = _succeed(ended, operation) if operation.failure is None else _fail(ended, operation)
+        return _spoilt(ended, operation)
     if now_ms >= operation.visible_ms and operation.status_during is not None:
         return replace(component, status=operation.status_during)
+    return component
+
+
+def _spoilt(component: Component, operation: Operation) -> Component:
+    """What a fault makes of the outcome: instances that do not become healthy, a status nobody expects."""
+    if operation.ready_limit is not None and component.status in {"RUNNING", "PENDING", "GRAYING"}:
+        component = serving(replace(component, ready_limit=operation.ready_limit))
+    if operation.status_after is not None:
+        component = replace(component, status=operation.status_after)
     return component
 
 

@@ -45,7 +45,7 @@ SANDBOX_USERS = ("connection", "housekeeping")
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
-    "httpx": ("servicestage", "sandbox.control", "connection"),  # connection: the transport of the in-process sandbox
+    "httpx": ("servicestage", "sandbox.control", "sandbox.transport"),
     "yaml": ("manifest", "sandbox.seedfile"),
     "deepdiff": ("core",),
     "jsonschema": ("schema",),

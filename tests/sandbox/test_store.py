@@ -175,15 +175,18 @@ def test_a_newer_format_is_refused(opened, file):
 
 
 def test_an_older_format_is_brought_up(opened, file):
-    """A world made before applications had descriptions and components could be deleted is used as it is."""
+    """A world made before components could be deleted and things could go wrong is used as it is."""
     opened().seed(SEED, "seed.yaml")
     connection = sqlite3.connect(file)
-    for table, column in (("applications", "body"), ("environments", "body"), ("components", "gone_ms")):
+    added = [("applications", "body"), ("environments", "body"), ("components", "gone_ms"), ("log", "fault")]
+    for table, column in added:
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("DROP TABLE faults")
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()
     sandbox = opened(job_seconds=0)
+    assert sandbox.faults() == []
     assert sandbox.handle("GET", f"{PROJECT}/applications").body["applications"][0]["name"] == "shop"
     assert sandbox.handle("DELETE", cart_path(sandbox)).status_code == 200
     assert sandbox.handle("GET", f"{PROJECT}/components").body["count"] == 0
