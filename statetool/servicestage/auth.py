@@ -66,6 +66,11 @@ class Auth:
         """What must never be shown: all that requests carry to prove who we are."""
         return self._secrets
 
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until these credentials end, where somebody said so; they may be renewed before that."""
+        return None
+
     def conceal(self, body: bytes, *, short_too: bool = True) -> bytes:
         """The body without our secrets, however they are written: a server may echo what it got.
 
