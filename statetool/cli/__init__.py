@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, str] = {
     "state": "Read the recorded state",
     "rollout": "Gray releases of one component",
     "sandbox": "The simulated platform: serve, seed, disturb, reset",
+    "doctor": "Find out what keeps it from working, and what to mend",
+    "config": "Show every setting and where it came from",
     "demo": "The main job, shown on the sandbox in a temporary folder",
     "schema": "Print the JSON Schema of a format",
     "version": "Print the version",
