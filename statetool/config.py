@@ -54,7 +54,7 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "platform.region": ("HW_REGION_NAME",),
     "platform.project_id": ("HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
 }
-_IAM_VARIABLES = ("HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT")
+IAM_VARIABLES = ("HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SERVICE_HOST = re.compile(r"servicestage\.([a-z0-9]+(?:-[a-z0-9]+)*)\.myhuaweicloud\.com")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
@@ -104,13 +104,44 @@ def load_settings(
     asked of the platform, `offline` lets the region be missing: `endpoint` is then empty. Raises InvalidInput with
     every error of file and environment, UsageError for a flag out of range.
     """
-    root = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, and names would change
     reader = _Reader(environ, flags)
-    reader.read_file(root)
-    settings = _build(reader, root, offline)
+    settings = _load(reader, directory, offline)
     if reader.diagnostics:
         raise InvalidInput(sorted(reader.diagnostics, key=_place))
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A configuration as far as it can be told, for whoever looks for what is wrong.
+
+    `settings` None where nothing can be told. `refused` names what was written and is not taken.
+    """
+
+    settings: Settings | None
+    diagnostics: tuple[Diagnostic, ...]
+    refused: frozenset[str] = frozenset()
+
+    def knows(self, name: str) -> bool:
+        """Whether that setting is what the file says, or truly the default."""
+        return self.settings is not None and self.refused.isdisjoint({"", name.partition(".")[0], name})
+
+
+def inspect_settings(directory: Path, environ: Mapping[str, str]) -> Inspection:
+    """Settings and all that is wrong with them. Raises nothing for what `load_settings` refuses."""
+    reader = _Reader(environ, {})
+    try:
+        settings = _load(reader, directory, offline=False)
+    except InvalidInput as error:
+        return Inspection(None, error.diagnostics)
+    found = tuple(sorted(reader.diagnostics, key=_place))
+    return Inspection(None if "" in reader.refused else settings, found, frozenset(reader.refused))
+
+
+def _load(reader: _Reader, directory: Path, offline: bool) -> Settings:
+    root = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, and names would change
+    reader.read_file(root)
+    return _build(reader, root, offline)
 
 
 def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
@@ -316,7 +347,7 @@ def _region_of(reader: _Reader, endpoint: str) -> str | None:
 def _find_iam_endpoint(reader: _Reader, endpoint: str, region: str | None) -> str:
     """IAM's address, as a variable says, with or without the path that other tools want; a served sandbox is its own
     IAM. No file of a project can name one."""
-    for variable in _IAM_VARIABLES:
+    for variable in IAM_VARIABLES:
         written = reader.environ.get(variable, "").strip()
         if written:
             address = written.rstrip("/").removesuffix("/v3").rstrip("/")

@@ -32,9 +32,9 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("config", "credentials"),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "connection"),
+    ("surroundings", "planfile", "connection", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter"),
+    ("housekeeping", "starter", "overview", "doctor"),
     ("cli",),
     ("__main__",),
 )
