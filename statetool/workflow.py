@@ -286,8 +286,8 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
     async with connect(project) as platform:
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
-        graying = [o for o in observed if o.status_class is StatusClass.GRAYING]
-        closer = {o.component_id: o for o in await platform.fetch_closer_looks(graying)}
+        unclear = [o for o in observed if o.may_be_releasing]
+        closer = {o.component_id: o for o in await platform.fetch_closer_looks(unclear)}
         return tuple(closer.get(o.component_id, o) for o in observed)
 
 

@@ -158,6 +158,6 @@ def _record_seen(address: Address, observed: Observed, at: str, state: StateFile
 
 def _is_worth_recording(observed: Observed) -> bool:
     """What a job is moving, or a gray release nobody looked into, would only blur what was seen before."""
-    if observed.status_class is StatusClass.GRAYING:
+    if observed.may_be_releasing:
         return observed.closer is not None
     return observed.status_class is not StatusClass.BUSY

@@ -327,7 +327,7 @@ class Operation:
             return None
         if self.action.verb not in verdict.ROLLBACK_VERBS:
             return VersionChange(reached, str(self.action.verb), None, self._job_id)
-        is_abort = self._before.status_class is StatusClass.GRAYING
+        is_abort = "gray.version" in self._before_values
         left = self._before_values.get("gray.version" if is_abort else "version")
         verb = "abort" if is_abort else str(self.action.verb)
         return VersionChange(reached, verb, left if isinstance(left, str) else None, self._job_id)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from statetool.apply.run import Limits, Platform, Run
-from statetool.core.model import Job, JobPhase, Observed, StatusClass
+from statetool.core.model import Job, JobPhase, Observed
 from statetool.errors import AnswerUnreadable, NotFound, ServerFailed, Throttled, Unreachable
 
 FIRST_LOOK_S = 3.0
@@ -29,9 +29,9 @@ def pause_s(run: Run, limits: Limits, age_s: float) -> float:
 
 
 async def look_at(platform: Platform, known: Observed) -> Observed:
-    """One component as it is now, with its detail and records while it is graying. `known` tells which one."""
+    """One component as it is now, with its detail and records where a gray release may be open; `known` tells which."""
     fresh = await platform.fetch_component(known)
-    if fresh.status_class is not StatusClass.GRAYING:
+    if not fresh.may_be_releasing:
         return fresh
     return replace(fresh, closer=await platform.fetch_closer(known.application_id, known.component_id))
 

@@ -292,6 +292,12 @@ class Observed:
         return classify_status(self.status)
 
     @property
+    def may_be_releasing(self) -> bool:
+        """Whether a gray release may be open, so that only detail and records tell which version is stable: while it
+        pauses, and where it failed half way."""
+        return self.status_class in (StatusClass.GRAYING, StatusClass.FAILED)
+
+    @property
     def is_fully_available(self) -> bool:
         """RUNNING with every instance healthy: the platform's half of being ready."""
         return self.status.upper() == "RUNNING" and self.available_replicas >= self.replicas
