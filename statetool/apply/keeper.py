@@ -16,7 +16,7 @@ from statetool.apply.ending import Ending
 from statetool.apply.run import Run
 from statetool.core.model import Address, Observed, Recorded, Rejection, StatusClass, VersionEntry
 from statetool.core.picture import seen_of
-from statetool.core.plan import Action, Change, Plan, WishUpdate
+from statetool.core.plan import Action, Change, Kind, Plan, WishUpdate
 from statetool.core.state import (
     StateFile,
     apply_wish_update,
@@ -87,6 +87,8 @@ class StateKeeper:
         )
 
     def _record_change(self, change: Change, at: str, state: StateFile) -> StateFile:
+        if change.kind is Kind.UPDATE and change.address not in state.components:
+            return state  # a raw action on a component that nobody manages
         source: dict[str, Any] = {"run_id": self._run.run_id, "applied_from": self._run.applied_from}
         state = record_component(state, change, at=at, **source)
         for update in change.updates:

@@ -249,7 +249,7 @@ class ActionSequence:
             Verb.SCALE,
             risk,
             {"status": "ready", "replicas": wanted},
-            parameters={"replica": wanted},
+            parameters={"replica": wanted, **({"hosts": list[Json](hosts)} if (hosts := self.desired.hosts) else {})},
             watches=(REPLICAS_FIELD,),
             send_if=send_if,
         )
