@@ -29,6 +29,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "replicas": [{"replicas": 3}],
     "state": [{"state": "running"}, {"state": "stopped"}],
     "restart": [{"restart": "token"}, {"restart": 4}],
+    "hosts": [{"hosts": ["ecs-1", "0a1b2c3d"]}],
     "gray": [{"version": "1.0.0", "gray": GRAY}, {"version": "1.0.0", "gray": {"version": "1.1.0", "rules": [RULE]}}],
     "gray.version": [{"version": "1.0.0", "gray": {**GRAY, "version": "1.2.0"}}],
     "gray.weight": [{"version": "1.0.0", "gray": {**GRAY, "weight": 6}}],
