@@ -37,6 +37,7 @@ from statetool.core.state import StateFile, new_state
 from statetool.errors import StateConflict
 from statetool.manifest.loader import load_manifests
 from statetool.sandbox import LogEntry, Sandbox, SandboxError, create_app
+from statetool.sandbox.switches import CHOICES
 from statetool.servicestage.client import ServiceStage
 
 T = TypeVar("T")
@@ -329,22 +330,15 @@ def _knows_gray(recorded: Recorded | None) -> bool:
     return recorded is not None and recorded.wish.picture is not None and recorded.wish.picture.gray is not None
 
 
+NOT_HERE = {"token_seconds", "projects", "put_replica", "put_omitted", "version_reuse"}
+"""Switches of what no story here asks for: tokens, projects, and deployments."""
+
+
 def switches() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "job_seconds": st.sampled_from([0, 0.3, 6]),
-            "stale_ms": st.sampled_from([0, 3000]),
-            "graying_shows": st.sampled_from(["stable", "candidate"]),
-            "gray_continue": st.sampled_from(["all", "per_batch"]),
-            "gray_job": st.sampled_from(["succeeded", "running"]),
-            "rollback_replicas": st.sampled_from(["keep", "restore"]),
-            "scaling_status": st.sampled_from(["UPGRADING", "SCALING"]),
-            "missing": st.sampled_from(["401", "404"]),
-            "job_case": st.sampled_from(["lower", "upper"]),
-            "action_body": st.sampled_from(["new", "old", "both"]),
-        },
-    )
+    """Any combination of what the platform's documents leave open."""
+    words = {name: st.sampled_from(choices) for name, choices in CHOICES.items() if name not in NOT_HERE}
+    times = {"job_seconds": st.sampled_from([0, 0.3, 6]), "stale_ms": st.sampled_from([0, 3000])}
+    return st.fixed_dictionaries({}, optional={**times, **words})
 
 
 @st.composite
