@@ -11,7 +11,7 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import httpx
 
@@ -33,6 +33,7 @@ from statetool.servicestage.problems import (
 from statetool.servicestage.signing import encode_query
 
 T = TypeVar("T")
+WriteMethod: TypeAlias = Literal["POST", "PUT"]
 
 MAX_TRIES = 5
 MAX_PARALLEL_READS = 8
@@ -129,14 +130,16 @@ class Channel:
 
         return await self._gate.pass_through(work)
 
-    async def write(self, path: str, body: Json) -> Answer:
-        """POST `body`. Raises PlatformError; OutcomeUnknown where it may have been carried out.
+    async def write(self, path: str, body: Json, *, method: WriteMethod = "POST") -> Answer:
+        """Send a body that changes something. Raises PlatformError; OutcomeUnknown where it may have been carried out.
+
+        A PUT is no safer to repeat than a POST: on this platform each one starts a job [section 2].
 
         Once sent it is not abandoned: a cancellation that comes while the answer is awaited is delivered after
         it, at the caller's next await, so that the caller gets the answer and can note it before it is stopped.
         A cancellation in a pause between tries, where nothing is under way, acts at once.
         """
-        request = self._writer.build_request("POST", self._endpoint + path, content=_encode(body))
+        request = self._writer.build_request(method, self._endpoint + path, content=_encode(body))
 
         async def exchange(remaining_s: float) -> Answer:
             try:

@@ -15,7 +15,7 @@ import pytest
 
 from statetool.core.model import Secret
 from statetool.servicestage.auth import TokenAuth
-from statetool.servicestage.channel import Deadlines
+from statetool.servicestage.channel import Channel, Deadlines, Timing
 from statetool.servicestage.client import ServiceStage
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -64,6 +64,17 @@ class Platform:
             clock=self.time.clock,
             jitter=lambda: 1.0,
             **options,
+        )
+
+    def channel(self, token: str = TOKEN, **options: Any) -> Channel:
+        """The way alone, without the calls of a client: for requests that no call makes."""
+        settings: dict[str, Any] = {"deadlines": Deadlines(), **options}
+        return Channel(
+            "https://platform.test",
+            auth=TokenAuth(Secret(token)),
+            transport=httpx.MockTransport(self._answer),
+            timing=Timing(self.time.sleep, lambda: 1.0, self.time.clock),
+            **settings,
         )
 
 

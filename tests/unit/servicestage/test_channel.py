@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ from statetool.errors import (
     Throttled,
     Unreachable,
 )
-from statetool.servicestage.channel import Deadlines
+from statetool.servicestage.channel import Deadlines, WriteMethod
 
 Build = Callable[..., Any]
 DONE = httpx.Response(200, json={"job": {"execution_status": "SUCCEEDED"}, "tasks": []})
@@ -40,10 +41,16 @@ async def read(world: Any) -> Any:
         return await client.fetch_job("JOB1")
 
 
-async def write(world: Any) -> Any:
-    """One changing request, on a client of its own."""
-    async with world.client() as client:
-        return await client.send_action("a-1", "c-1", Verb.RESTART, {})
+async def write(world: Any, method: WriteMethod = "POST") -> Any:
+    """One changing request, on a channel of its own: the job's id."""
+    channel = world.channel()
+    try:
+        return json.loads((await channel.write("/c-1", {"action": "restart"}, method=method)).body)["job_id"]
+    finally:
+        await channel.close()
+
+
+both_methods = pytest.mark.parametrize("method", ["POST", "PUT"])
 
 
 @pytest.mark.parametrize(
@@ -154,6 +161,7 @@ def test_a_damaged_compression_is_unreadable(answering: Build, platform: Build) 
     assert len(world.requests) == 2
 
 
+@both_methods
 @pytest.mark.parametrize(
     "failure",
     [
@@ -171,17 +179,18 @@ def test_a_damaged_compression_is_unreadable(answering: Build, platform: Build) 
         httpx.Response(503, content=b"<html>busy</html>"),
     ],
 )
-def test_a_write_whose_answer_is_lost_is_never_repeated(answering: Build, failure: Any) -> None:
+def test_a_write_whose_answer_is_lost_is_never_repeated(answering: Build, failure: Any, method: WriteMethod) -> None:
     """Exactly one request; the error says what is known and what to do."""
     world = answering(failure, ACCEPTED)
     with pytest.raises(OutcomeUnknown) as caught:
-        asyncio.run(write(world))
+        asyncio.run(write(world, method))
     assert len(world.requests) == 1
     assert world.time.slept == []
     assert "will not be repeated" in caught.value.message
     assert caught.value.hint is not None
 
 
+@both_methods
 @pytest.mark.parametrize(
     "failure",
     [
@@ -193,15 +202,18 @@ def test_a_write_whose_answer_is_lost_is_never_repeated(answering: Build, failur
         refusal(503, "APIGW.0201"),
     ],
 )
-def test_a_write_that_surely_was_not_carried_out_is_repeated(answering: Build, failure: Any) -> None:
+def test_a_write_that_surely_was_not_carried_out_is_repeated(
+    answering: Build, failure: Any, method: WriteMethod
+) -> None:
     """No connection, or turned away by the gateway."""
     world = answering(failure, failure, ACCEPTED)
-    assert asyncio.run(write(world)) == "JOB7"
+    assert asyncio.run(write(world, method)) == "JOB7"
     assert len(world.requests) == 3
     assert world.time.slept == [0.5, 1.0]
-    assert {request.content for request in world.requests} == {b'{"action":"restart"}'}
+    assert {(request.method, request.content) for request in world.requests} == {(method, b'{"action":"restart"}')}
 
 
+@both_methods
 @pytest.mark.parametrize(
     ("failure", "kind", "tries"),
     [
@@ -217,12 +229,12 @@ def test_a_write_that_surely_was_not_carried_out_is_repeated(answering: Build, f
     ],
 )
 def test_a_refused_write_is_known_not_to_have_happened(
-    answering: Build, failure: Any, kind: type[PlatformError], tries: int
+    answering: Build, failure: Any, kind: type[PlatformError], tries: int, method: WriteMethod
 ) -> None:
     """A typed refusal, after bounded tries where trying is safe."""
     world = answering(failure)
     with pytest.raises(kind) as caught:
-        asyncio.run(write(world))
+        asyncio.run(write(world, method))
     assert type(caught.value) is kind
     assert len(world.requests) == tries
 
