@@ -43,13 +43,17 @@ async def connect(
 ) -> AsyncIterator[ServiceStage]:
     """The platform: over the network, or the sandbox in this process, which the client can't tell apart."""
     from statetool.servicestage.client import ServiceStage
+    from statetool.servicestage.rate import Rates
 
     if settings.sandbox_path is not None:
         async with _connect_in_process(settings, settings.sandbox_path) as platform:
             yield platform
         return
     auth = auth_of(settings, credentials, allowed_hosts)
-    async with ServiceStage(settings.endpoint, settings.project_id, auth=auth, allowed_hosts=allowed_hosts) as platform:
+    rates = Rates(settings.reads_per_second, settings.writes_per_minute)
+    async with ServiceStage(
+        settings.endpoint, settings.project_id, auth=auth, allowed_hosts=allowed_hosts, rates=rates
+    ) as platform:
         yield platform
 
 
