@@ -44,6 +44,8 @@ _DEFAULTS: Mapping[str, object] = {
     "manifests": ["manifests/"],
     "limits.parallelism": 10,
     "limits.jobs_in_flight": 50,
+    "limits.reads_per_second": 20,
+    "limits.writes_per_minute": 300,
     "limits.max_failures": 5,
     "limits.job_timeout_s": 1200,
     "limits.poll_interval_s": 5,
@@ -84,6 +86,8 @@ class Settings:
     manifests: tuple[Path, ...]
     parallelism: int
     jobs_in_flight: int
+    reads_per_second: float
+    writes_per_minute: float
     max_failures: int
     job_timeout_s: float
     poll_interval_s: float
@@ -289,6 +293,8 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
         manifests=tuple(root / location for location in reader.get("manifests")),
         parallelism=reader.get("limits.parallelism"),
         jobs_in_flight=reader.get("limits.jobs_in_flight"),
+        reads_per_second=float(reader.get("limits.reads_per_second")),
+        writes_per_minute=float(reader.get("limits.writes_per_minute")),
         max_failures=reader.get("limits.max_failures"),
         job_timeout_s=float(reader.get("limits.job_timeout_s")),
         poll_interval_s=float(reader.get("limits.poll_interval_s")),

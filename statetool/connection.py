@@ -43,6 +43,7 @@ async def connect(
 ) -> AsyncIterator[ServiceStage]:
     """The platform: over the network, or the sandbox in this process, which the client can't tell apart."""
     from statetool.servicestage.client import ServiceStage
+    from statetool.servicestage.rate import Rates
 
     if settings.sandbox_path is not None:
         async with _connect_in_process(settings, settings.sandbox_path) as platform:
@@ -55,6 +56,7 @@ async def connect(
         auth=auth,
         allowed_hosts=allowed_hosts,
         gray_rule_body=settings.gray_rule_body,
+        rates=Rates(settings.reads_per_second, settings.writes_per_minute),
     ) as platform:
         yield platform
 

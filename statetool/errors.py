@@ -16,6 +16,7 @@ decide something looks at the class or the code.
     └── PlatformError
         ├── EndpointRefused        credentials may not be sent to this host
         ├── Unreachable            nothing was sent: DNS, connect, TLS
+        │   └── PlatformDown       a change was held back: the platform has not answered for a while
         ├── Unauthorized           token refused, or missing
         ├── NotFound               application, component, job or snapshot
         ├── StateConflictOnPlatform  busy component or verb not possible in this status
@@ -179,6 +180,10 @@ class EndpointRefused(PlatformError):
 
 class Unreachable(PlatformError):
     default_code = "unreachable"
+
+
+class PlatformDown(Unreachable):
+    default_code = "platform_down"
 
 
 class Unauthorized(PlatformError):

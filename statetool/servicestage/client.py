@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,7 +25,8 @@ from statetool.servicestage.answer import Answer, parse_json
 from statetool.servicestage.auth import Auth
 from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Timing
 from statetool.servicestage.endpoint import parse_endpoint
-from statetool.servicestage.problems import build_outcome_unknown, reword
+from statetool.servicestage.problems import build_outcome_unknown, name_answer
+from statetool.servicestage.rate import Rates
 from statetool.servicestage.requests import (
     GrayRuleBody,
     build_action_body,
@@ -60,7 +62,7 @@ class ServiceStage:
     `gray_rule_body` says where modify_gray_rule puts its rule.
     With `transport` (the in-process sandbox) nothing leaves the process, so `endpoint` is only a label.
     `allowed_hosts` may get credentials besides the platform's own hosts. `auth` None sends none; it is closed with
-    the client.
+    the client. `rates` None means the usual ones over the network, and with `transport` none.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class ServiceStage:
         allowed_hosts: Collection[str] = (),
         gray_rule_body: GrayRuleBody = "flat",
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
+        rates: Rates | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -90,6 +93,7 @@ class ServiceStage:
             transport=transport,
             timing=Timing(sleep, jitter, clock),
             deadlines=deadlines,
+            rates=rates or (Rates() if transport is None else None),
         )
 
     async def __aenter__(self) -> Self:
@@ -144,6 +148,13 @@ class ServiceStage:
         """One job with its first hundred tasks."""
         answer = await self._channel.read(f"{self._root}/jobs/{_segment(job_id)}", {"limit": PAGE_ROWS})
         return _parsed(answer, lambda body: parse_job(body, job_id))
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until a changing request may go out: the first one inside the block does not wait any more.
+
+        A component that is read inside the block is therefore as it was read when the request goes out.
+        """
+        return self._channel.turn()
 
     async def send_action(
         self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
@@ -225,9 +236,7 @@ def _parsed(answer: Answer, parse: Callable[[Json], T]) -> T:
     try:
         return parse(parse_json(answer))
     except PlatformError as error:
-        named = reword(error, f"{answer.where}: {error.message}")
-        named.status, named.request_id = answer.status, answer.request_id
-        raise named from None
+        raise name_answer(error, answer) from None
 
 
 async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:

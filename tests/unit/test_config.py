@@ -60,6 +60,8 @@ def test_defaults(tmp_path: Path) -> None:
         manifests=(tmp_path / "manifests",),
         parallelism=10,
         jobs_in_flight=50,
+        reads_per_second=20,
+        writes_per_minute=300,
         max_failures=5,
         job_timeout_s=1200,
         poll_interval_s=5,
@@ -102,6 +104,8 @@ manifests: [shop, pay/till.yaml]
 limits:
   parallelism: 3
   jobs_in_flight: 4
+  reads_per_second: 2.5
+  writes_per_minute: 10
   max_failures: 2
   job_timeout_s: 60
   poll_interval_s: 0.05
@@ -123,6 +127,8 @@ timezone: Asia/Shanghai
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
         parallelism=3,
         jobs_in_flight=4,
+        reads_per_second=2.5,
+        writes_per_minute=10,
         max_failures=2,
         job_timeout_s=60,
         poll_interval_s=0.05,
@@ -204,7 +210,14 @@ BAD: list[tuple[str, str, str, int, int]] = [
     ("later key: mode", SANDBOX + "mode: observe\n", "unknown_key", 3, 1),
     ("later key: links", SANDBOX + "links: {component: x}\n", "unknown_key", 3, 1),
     ("later auth", "version: 1\nplatform: {endpoint: 'sandbox:w', auth: agency}\n", "unknown_value", 2, 41),
-    ("later key: rate", SANDBOX + "limits:\n  reads_per_second: 20\n", "unknown_key", 4, 3),
+    ("another rate", SANDBOX + "limits:\n  reads_per_minute: 20\n", "unknown_key", 4, 3),
+    ("no reads", SANDBOX + "limits:\n  reads_per_second: 0\n", "out_of_range", 4, 21),
+    ("negative reads", SANDBOX + "limits:\n  reads_per_second: -20\n", "out_of_range", 4, 21),
+    ("reads as fast as can be", SANDBOX + "limits:\n  reads_per_second: .inf\n", "wrong_type", 4, 21),
+    ("reads as text", SANDBOX + "limits:\n  reads_per_second: '20'\n", "wrong_type", 4, 21),
+    ("no changes", SANDBOX + "limits:\n  writes_per_minute: 0\n", "out_of_range", 4, 22),
+    ("negative changes", SANDBOX + "limits:\n  writes_per_minute: -1\n", "out_of_range", 4, 22),
+    ("changes by the unit", SANDBOX + "limits:\n  writes_per_minute: 300/min\n", "wrong_type", 4, 22),
     ("later key: a guard", SANDBOX + "guards:\n  min_replicas: 2\n", "unknown_key", 4, 3),
     ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
     ("parallelism by verb", SANDBOX + "limits: {parallelism: {scale: 10}}\n", "wrong_type", 3, 23),

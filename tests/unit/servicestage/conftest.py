@@ -55,23 +55,25 @@ class Platform:
 
     def client(self, token: str | None = TOKEN, **options: Any) -> ServiceStage:
         """A client on this transport, with all the jitter there is."""
+        settings: dict[str, Any] = {
+            "auth": TokenAuth(Secret(token)) if token else None,
+            "sleep": self.time.sleep,
+            "clock": self.time.clock,
+            **options,
+        }
         return ServiceStage(
             "https://platform.test",
             PROJECT,
-            auth=TokenAuth(Secret(token)) if token else None,
             transport=httpx.MockTransport(self._answer),
-            sleep=self.time.sleep,
-            clock=self.time.clock,
             jitter=lambda: 1.0,
-            **options,
+            **settings,
         )
 
-    def channel(self, token: str = TOKEN, **options: Any) -> Channel:
+    def channel(self, **options: Any) -> Channel:
         """The way alone, without the calls of a client: for requests that no call makes."""
-        settings: dict[str, Any] = {"deadlines": Deadlines(), **options}
+        settings: dict[str, Any] = {"auth": TokenAuth(Secret(TOKEN)), "deadlines": Deadlines(), **options}
         return Channel(
             "https://platform.test",
-            auth=TokenAuth(Secret(token)),
             transport=httpx.MockTransport(self._answer),
             timing=Timing(self.time.sleep, lambda: 1.0, self.time.clock),
             **settings,
