@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 from hypothesis import strategies as st
 
 from statetool import workflow
@@ -36,7 +35,7 @@ from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import StateConflict
 from statetool.manifest.loader import load_manifests
-from statetool.sandbox import LogEntry, Sandbox, SandboxError, create_app
+from statetool.sandbox import LogEntry, Sandbox, SandboxError, SandboxTransport
 from statetool.sandbox.switches import CHOICES
 from statetool.servicestage.client import ServiceStage
 
@@ -111,6 +110,8 @@ class Shop:
     seed: Mapping[str, Any]
     abort: str = "rollback"
     backend: MemoryBackend = field(default_factory=MemoryBackend)
+    events: list[Event] = field(default_factory=list)
+    """Of the last run."""
 
     def __enter__(self) -> Shop:
         self._loop = _VirtualLoop()
@@ -205,9 +206,13 @@ class Shop:
 
     @asynccontextmanager
     async def _connect(self) -> Any:
-        transport = httpx.ASGITransport(app=create_app(self.sandbox, token=None), raise_app_exceptions=True)
         async with ServiceStage(
-            ENDPOINT, PROJECT, auth=None, transport=transport, jitter=lambda: 0.5, clock=self._loop.time
+            ENDPOINT,
+            PROJECT,
+            auth=None,
+            transport=SandboxTransport(self.sandbox),
+            jitter=lambda: 0.5,
+            clock=self._loop.time,
         ) as platform:
             yield platform
 
@@ -246,7 +251,7 @@ class Shop:
 
     async def _execute(self, plan: Plan, observed: Sequence[Observed]) -> RunSummary:
         """The inside of workflow.apply_manifests, approved."""
-        events: list[Event] = []
+        events = self.events = list[Event]()
         run = Run("run-1", self._now, self._loop.time, asyncio.sleep, lambda: 0.5, "tester@here")
         with self.backend.lock(LOCK, 0, lambda holder: None) as lease:
             stored = self.backend.read()
