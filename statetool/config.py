@@ -38,6 +38,7 @@ _SANDBOX = "sandbox:"
 _DEFAULTS: Mapping[str, object] = {
     "platform.auth": "auto",
     "platform.abort": "rollback",
+    "platform.gray_rule_body": "flat",
     "state.backend": "local",
     "state.path": ".statetool/state.json",
     "manifests": ["manifests/"],
@@ -80,6 +81,7 @@ class Settings:
     auth: AuthMode
     iam_endpoint: str
     abort: Literal["rollback", "rollback_current"]
+    gray_rule_body: Literal["flat", "gray_release", "deploy_strategy"]
     state_path: Path
     manifests: tuple[Path, ...]
     parallelism: int
@@ -286,6 +288,7 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
         auth=cast(AuthMode, reader.get("platform.auth")),
         iam_endpoint=_find_iam_endpoint(reader, endpoint, region_name),
         abort=cast(Literal["rollback", "rollback_current"], reader.get("platform.abort")),
+        gray_rule_body=reader.get("platform.gray_rule_body"),
         state_path=root / str(reader.get("state.path")),
         manifests=tuple(root / location for location in reader.get("manifests")),
         parallelism=reader.get("limits.parallelism"),

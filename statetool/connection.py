@@ -50,9 +50,13 @@ async def connect(
             yield platform
         return
     auth = auth_of(settings, credentials, allowed_hosts)
-    rates = Rates(settings.reads_per_second, settings.writes_per_minute)
     async with ServiceStage(
-        settings.endpoint, settings.project_id, auth=auth, allowed_hosts=allowed_hosts, rates=rates
+        settings.endpoint,
+        settings.project_id,
+        auth=auth,
+        allowed_hosts=allowed_hosts,
+        gray_rule_body=settings.gray_rule_body,
+        rates=Rates(settings.reads_per_second, settings.writes_per_minute),
     ) as platform:
         yield platform
 
@@ -86,7 +90,13 @@ async def _connect_in_process(settings: Settings, sandbox_path: Path) -> AsyncIt
     sandbox = open_sandbox(sandbox_path)
     try:
         transport = SandboxTransport(sandbox)
-        async with ServiceStage(settings.endpoint, settings.project_id, auth=None, transport=transport) as platform:
+        async with ServiceStage(
+            settings.endpoint,
+            settings.project_id,
+            auth=None,
+            transport=transport,
+            gray_rule_body=settings.gray_rule_body,
+        ) as platform:
             yield platform
     finally:
         sandbox.close()

@@ -172,10 +172,11 @@ class Channel:
     async def write(self, path: str, body: Json, *, method: WriteMethod = "POST") -> Answer:
         """Send a body that changes something. Raises PlatformError; OutcomeUnknown where it may have been carried out.
 
-        While the platform is down it is held back: PlatformDown where that lasts too long. Once sent it is not
-        abandoned: a cancellation that comes while the answer is awaited is delivered after it, at the caller's next
-        await, so that the caller gets the answer and can note it before it is stopped. A cancellation before it is
-        out, or in a pause between tries, acts at once.
+        A PUT is no safer to repeat than a POST: on this platform each one starts a job [section 2]. While the
+        platform is down it is held back: PlatformDown where that lasts too long. Once sent it is not abandoned: a
+        cancellation that comes while the answer is awaited is delivered after it, at the caller's next await, so that
+        the caller gets the answer and can note it before it is stopped. A cancellation before it is out, or in a
+        pause between tries, acts at once.
         """
         request = self._writes.client.build_request(method, self._endpoint + path, content=_encode(body))
 

@@ -27,9 +27,14 @@ from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Tim
 from statetool.servicestage.endpoint import parse_endpoint
 from statetool.servicestage.problems import build_outcome_unknown, name_answer
 from statetool.servicestage.rate import Rates
+from statetool.servicestage.requests import (
+    GrayRuleBody,
+    build_action_body,
+    build_batch_body,
+    build_deploy_body,
+)
 from statetool.servicestage.wire import (
     Page,
-    build_action_body,
     parse_action_answer,
     parse_applications,
     parse_closer,
@@ -55,6 +60,7 @@ class ServiceStage:
 
     Every method raises PlatformError and nothing else for what the network or the platform does. Reads are
     bounded by the client, whatever the caller starts at once; changing requests are the caller's to bound.
+    `gray_rule_body` says where modify_gray_rule puts its rule.
     With `transport` (the in-process sandbox) nothing leaves the process, so `endpoint` is only a label.
     `allowed_hosts` may get credentials besides the platform's own hosts. `auth` None sends none; it is closed with
     the client. `rates` None means the usual ones over the network, and with `transport` none.
@@ -68,6 +74,7 @@ class ServiceStage:
         auth: Auth | None,
         transport: httpx.AsyncBaseTransport | None = None,
         allowed_hosts: Collection[str] = (),
+        gray_rule_body: GrayRuleBody = "flat",
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
         rates: Rates | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -79,6 +86,7 @@ class ServiceStage:
             base = parse_endpoint(endpoint, sends_credentials=auth.sends_credentials, allowed_hosts=allowed_hosts)
         else:
             base = endpoint.rstrip("/") if endpoint.startswith(("http://", "https://")) else _IN_PROCESS_ENDPOINT
+        self._gray_rule_body = gray_rule_body
         self._root = f"/v3/{_segment(project_id)}/cas"
         self._channel = Channel(
             base,
@@ -170,18 +178,34 @@ class ServiceStage:
     ) -> str | None:
         """Send one verb, once. Returns the job id; None where the platform accepted it without a job.
 
+        UPGRADE deploys: the component is read, and written with the version and artifact of `parameters`.
+
         Raises OutcomeUnknown where the request went out and its answer is lost: it may have been carried out
         and must not be repeated blindly. Every other error means that it was not. A cancellation while it is
         under way takes effect at the caller's next await, after this has returned.
         """
-        path = f"{self._component_path(application_id, component_id)}/action"
-        answer = await self._channel.write(path, build_action_body(verb, parameters))
+        path = self._component_path(application_id, component_id)
+        if verb is Verb.UPGRADE:
+            body = _parsed(await self._channel.read(path, {}), lambda detail: build_deploy_body(detail, parameters))
+            answer = await self._channel.write(path, body, method="PUT")
+        else:
+            body = build_action_body(verb, parameters, self._gray_rule_body)
+            answer = await self._channel.write(f"{path}/action", body)
         if answer.status == 204:
             return None
         try:
             return _parsed(answer, parse_action_answer)
         except AnswerUnreadable as error:
             raise build_outcome_unknown(error) from error
+
+    async def sync_workloads(self, components: Sequence[Observed]) -> None:
+        """Ask the platform to read these components' workloads again, a hundred a request [06_0316].
+
+        What it answers nobody documents, so it is not read; the components show what came of it.
+        """
+        for start in range(0, len(components), PAGE_ROWS):
+            body = build_batch_body(Verb.SYNC_WORKLOAD, components[start : start + PAGE_ROWS])
+            await self._channel.write(f"{self._root}/components/action", body)
 
     def _component_path(self, application_id: str, component_id: str) -> str:
         return f"{self._root}/applications/{_segment(application_id)}/components/{_segment(component_id)}"

@@ -14,9 +14,9 @@ from statetool.core.plan import Verb
 from statetool.errors import PlatformError
 from statetool.servicestage.answer import Answer, parse_json
 from statetool.servicestage.problems import build_error
+from statetool.servicestage.requests import build_action_body
 from statetool.servicestage.retries import Next, what_next
 from statetool.servicestage.wire import (
-    build_action_body,
     parse_action_answer,
     parse_applications,
     parse_closer,
@@ -189,5 +189,5 @@ RULES = st.integers(0, 100).map(lambda weight: GrayRule(weight=weight)) | st.bui
 @given(RULES)
 def test_a_rule_that_is_sent_reads_back_as_itself(rule: GrayRule) -> None:
     """Through the plan's spelling and the platform's."""
-    sent = build_action_body(Verb.MODIFY_GRAY_RULE, rule_to_json(rule))["parameters"]
+    sent = build_action_body(Verb.MODIFY_GRAY_RULE, rule_to_json(rule), "flat")["parameters"]
     assert parse_closer({"deploy_strategy": {"gray_release": sent}}, {"count": 0, "records": []}).rule == rule

@@ -55,6 +55,7 @@ def test_defaults(tmp_path: Path) -> None:
         auth="auto",
         iam_endpoint="https://iam.cn-north-4.myhuaweicloud.com",
         abort="rollback",
+        gray_rule_body="flat",
         state_path=tmp_path / ".statetool/state.json",
         manifests=(tmp_path / "manifests",),
         parallelism=10,
@@ -97,6 +98,7 @@ platform:
   project_id: 00112233445566778899AABBCCDDEEFF
   auth: password
   abort: rollback_current
+  gray_rule_body: deploy_strategy
 state: {backend: local, path: ../state.json}
 manifests: [shop, pay/till.yaml]
 limits:
@@ -120,6 +122,7 @@ timezone: Asia/Shanghai
         auth="password",
         iam_endpoint="https://iam.eu-west-101.myhuaweicloud.com",
         abort="rollback_current",
+        gray_rule_body="deploy_strategy",
         state_path=tmp_path / "../state.json",
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
         parallelism=3,
@@ -138,8 +141,8 @@ timezone: Asia/Shanghai
     names |= {"manifests", "timezone"}
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
-    assert settings.origins["limits.parallelism"] == "statetool.yaml:11:16"
-    assert settings.origins["manifests"] == "statetool.yaml:9:12"
+    assert settings.origins["limits.parallelism"] == "statetool.yaml:12:16"
+    assert settings.origins["manifests"] == "statetool.yaml:10:12"
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
