@@ -24,6 +24,7 @@ decide something looks at the class or the code.
         ├── Throttled              429, surely not executed
         ├── ServerFailed           5xx
         ├── AnswerUnreadable       HTML, truncated JSON, wrong shape
+        ├── ListIncomplete         a component answers by its id that no list shows
         └── OutcomeUnknown         a changing request was sent and its answer was lost
 """
 
@@ -212,6 +213,10 @@ class ServerFailed(PlatformError):
 
 class AnswerUnreadable(PlatformError):
     default_code = "answer_unreadable"
+
+
+class ListIncomplete(PlatformError):
+    default_code = "list_incomplete"
 
 
 class OutcomeUnknown(PlatformError):

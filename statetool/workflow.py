@@ -27,6 +27,7 @@ from statetool.backends import Backend, Lease, OnWait, open_backend
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
+from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import (
@@ -195,12 +196,18 @@ async def observe(
     recorded: Mapping[Address, Recorded],
     selection: Selection,
 ) -> tuple[Observed, ...]:
-    """Every component of the applications in question: list pages first, details only where a row can't tell."""
+    """Every component of the applications in question: list pages first, details only where a row can't tell.
+
+    Raises ListIncomplete where a recorded component is in no list, but answers when asked for by its id.
+    """
     wanted = {entry.address for entry in desired} | set(recorded)
     ensure_something_selected(selection, wanted)
     names = {address.application for address in wanted if selection.includes(address)}
-    applications = [a for a in await platform.fetch_applications() if a.name in names or a.id in names]
-    observed = await platform.fetch_components_of(applications)
+    names |= {record.application_id for address, record in recorded.items() if selection.includes(address)}
+    listed = await platform.fetch_applications()
+    observed = await platform.fetch_components_of([a for a in listed if a.name in names or a.id in names])
+    unlisted = find_unlisted(recorded, listed, observed, selection)
+    ensure_gone(unlisted, await platform.fetch_existing(unlisted))
     unclear = find_closer_looks(desired, recorded, observed, selection)
     closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
     return tuple(closer.get(entry.component_id, entry) for entry in observed)

@@ -18,9 +18,9 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from statetool.core.model import Application, Closer, Job, Json, Observed
+from statetool.core.model import Application, Closer, Job, Json, Observed, Recorded
 from statetool.core.plan import Verb
-from statetool.errors import AnswerUnreadable, PlatformError, RequestRefused
+from statetool.errors import AnswerUnreadable, NotFound, PlatformError, RequestRefused
 from statetool.servicestage.answer import Answer, parse_json
 from statetool.servicestage.auth import Auth
 from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Timing
@@ -40,6 +40,7 @@ from statetool.servicestage.wire import (
     parse_closer,
     parse_component,
     parse_components,
+    parse_existence,
     parse_job,
 )
 
@@ -143,6 +144,22 @@ class ServiceStage:
         """The component as it is now, without `closer`: one request."""
         path = self._component_path(observed.application_id, observed.component_id)
         return _parsed(await self._channel.read(path, {}), lambda body: parse_component(body, observed))
+
+    async def fetch_existing(self, recorded: Iterable[Recorded]) -> frozenset[str]:
+        """The ids of those recorded components that answer when they are asked for by id: one request each.
+
+        Only the platform's own word for missing counts as none; whatever else goes wrong is raised.
+        """
+        records = list(recorded)
+        found = await _together(*(self._exists(record) for record in records))
+        return frozenset(record.component_id for record, exists in zip(records, found, strict=True) if exists)
+
+    async def _exists(self, record: Recorded) -> bool:
+        path = self._component_path(record.application_id, record.component_id)
+        try:
+            return _parsed(await self._channel.read(path, {}), parse_existence)
+        except NotFound:
+            return False
 
     async def fetch_job(self, job_id: str) -> Job:
         """One job with its first hundred tasks."""

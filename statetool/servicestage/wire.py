@@ -50,6 +50,7 @@ NO_STATUS = "NO_STATUS"
 """Stands for a component whose status the platform leaves out (a draft); like any unlisted word it means busy."""
 
 _JOB_FAILURES = frozenset({"FAILED", "UNKNOWN", "CANCELLED", "PARTIALLY_FAILED", "ROLLBACKED"})
+_DELETION = frozenset({"DELETING", "DELETED"})
 _TASK_SUCCESSES = frozenset({"SUCCEEDED", "SKIPPED"})
 _MAX_PERCENT = 100
 
@@ -90,6 +91,16 @@ def parse_component(body: Json, observed: Observed) -> Observed:
         updated_at=values.updated_at,
         closer=None,
     )
+
+
+def parse_existence(body: Json) -> bool:
+    """Whether the detail is of a component that is there, and not of one that is being deleted or was [6].
+
+    Raises AnswerUnreadable.
+    """
+    status = parse_optional_object(parse_object(body, ""), "status", "")
+    word = parse_optional_text(status, "component_status", "status") or ""
+    return word.strip().upper() not in _DELETION
 
 
 def parse_closer(detail: Json, records: Json) -> Closer:

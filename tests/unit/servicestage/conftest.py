@@ -141,6 +141,12 @@ class BareServer:
         }
         return ServiceStage(self.url, PROJECT, **settings)
 
+    def channel(self) -> Channel:
+        """The way alone, over the network, for requests that no call makes."""
+        time = FakeTime()
+        timing = Timing(time.sleep, lambda: 1.0, time.clock)
+        return Channel(self.url, auth=TokenAuth(Secret(TOKEN)), transport=None, timing=timing, deadlines=Deadlines())
+
 
 @pytest.fixture
 def bare_server() -> Callable[..., Any]:

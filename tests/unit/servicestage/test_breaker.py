@@ -14,6 +14,7 @@ from statetool.core.plan import Verb
 from statetool.errors import OutcomeUnknown, PlatformDown, PlatformError, RequestRefused, Throttled
 from statetool.servicestage.breaker import COOL_DOWN_S, MOST_FAILURES, Breaker, Passage
 from statetool.servicestage.channel import Deadlines
+from statetool.servicestage.rate import Rates
 from statetool.servicestage.retries import Sign
 
 Build = Callable[..., Any]
@@ -269,6 +270,45 @@ def test_refusals_hold_nothing_back(platform: Build, refusal: httpx.Response, ki
             world.failure = None
             assert await restart(client) == "JOB7"
         assert loop_time() == 0.0
+
+    run(story)
+
+
+def test_a_page_is_no_sign_of_life(platform: Build) -> None:
+    """A proxy's or a login's, in the platform's place: changes wait on."""
+
+    async def story() -> None:
+        world = World(platform)
+        async with world.client() as client:
+            await client.fetch_job("JOB1")
+            world.failure = gone
+            await fail_to_read(client, MOST_FAILURES)
+            world.failure = lambda: httpx.Response(200, content=b"<html>maintenance</html>")
+            waiting = asyncio.ensure_future(restart(client))
+            await fail_to_read(client, 3)
+            await asyncio.sleep(COOL_DOWN_S - 1)
+            assert world.writes == []
+            world.failure = None
+            assert await waiting == "JOB7"
+
+    run(story)
+
+
+def test_what_is_held_back_uses_up_no_turn(platform: Build) -> None:
+    """At one change a minute, the one that waited goes out with the first sign of life."""
+
+    async def story() -> None:
+        world = World(platform)
+        async with world.client(rates=Rates(writes_per_minute=1)) as client:
+            await client.fetch_job("JOB1")
+            world.failure = gone
+            await fail_to_read(client, MOST_FAILURES)
+            waiting = asyncio.ensure_future(restart(client))
+            await asyncio.sleep(3)
+            world.failure = None
+            await client.fetch_job("JOB1")
+            assert await waiting == "JOB7"
+        assert world.writes == [pytest.approx(4, abs=1.1)]
 
     run(story)
 
