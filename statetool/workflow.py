@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from statetool.config import Settings
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
+from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import (
     Circumstances,
@@ -158,6 +159,7 @@ def plan_observed(
             correct=request.correct,
             overrides=request.overrides,
             abort_verb=Verb(project.settings.abort),
+            managed=project.settings.managed,
         ),
         selection=request.selection,
         circumstances=Circumstances(
@@ -210,8 +212,8 @@ async def observe(
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
-    """One apply from its lock to its last word: what all of its steps need."""
+class Session:
+    """One run that may write, from its lock to its last word: what all of its steps need."""
 
     project: Project
     backend: Backend
@@ -230,21 +232,27 @@ class _Session:
 
 
 @contextmanager
-def _session(project: Project, listener: Listener, lock_timeout_s: float) -> Iterator[_Session]:
+def open_session(
+    project: Project, operation: str, emit: Callable[[Event], None], on_lock_wait: OnWait, lock_timeout_s: float
+) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
     backend = project.backend
-    info = surroundings.lock_info("apply", run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
-        events, emitter = _record_events(run, listener.emit)
-        yield _Session(project, backend, lease, run, emitter, events, backend.read())
+    info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
+    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
+        events, emitter = _record_events(run, emit)
+        yield Session(project, backend, lease, run, emitter, events, backend.read())
+
+
+def _apply_session(project: Project, listener: Listener, lock_timeout_s: float) -> AbstractContextManager[Session]:
+    return open_session(project, "apply", listener.emit, listener.on_lock_wait, lock_timeout_s)
 
 
 def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
     desired = load_desired(project, allow_empty=request.allow_empty)
     project = with_project_id(project)
-    with _session(project, listener, lock_timeout_s) as session:
+    with _apply_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
             _remember(session, plan, observed)
@@ -264,7 +272,7 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
     """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
     project = with_project_id(project)
     settings = project.settings
-    with _session(project, listener, lock_timeout_s) as session:
+    with _apply_session(project, listener, lock_timeout_s) as session:
         ensure_plan_fits(
             plan,
             endpoint=settings.endpoint,
@@ -276,6 +284,10 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
         if not plan.can_apply:
             return _finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
+        # What may be changed is judged by the configuration of now, not by that of the plan.
+        plan = withhold_unmanaged(plan, settings.managed, {o.application_id: o.address.application for o in observed})
+        if not plan.can_apply:
+            return _finish(session, plan)
         return run_interruptibly(_execute(session, plan, observed, None))
 
 
@@ -292,7 +304,7 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
 
 
 async def _plan_when_idle(
-    session: _Session, request: Request, desired: Sequence[Desired]
+    session: Session, request: Request, desired: Sequence[Desired]
 ) -> tuple[Plan, tuple[Observed, ...]]:
     """Plan once no component in question is busy, or the wait for it has been long enough."""
     project, recorded = session.project, _recorded(session.state)
@@ -307,7 +319,7 @@ async def _plan_when_idle(
         return plan_observed(project, request, desired, session.state, observed, reads=reads), observed
 
 
-async def _wait_for(session: _Session, platform: ServiceStage, busy: Sequence[Observed]) -> None:
+async def _wait_for(session: Session, platform: ServiceStage, busy: Sequence[Observed]) -> None:
     stop = asyncio.Event()
     with stop_on_signals(stop, session.emitter):
         await wait_until_idle(
@@ -318,7 +330,7 @@ async def _wait_for(session: _Session, platform: ServiceStage, busy: Sequence[Ob
 
 
 async def _execute(
-    session: _Session,
+    session: Session,
     plan: Plan,
     observed: Sequence[Observed],
     plan_again: Callable[[ServiceStage, StateFile], Awaitable[Plan]] | None,
@@ -339,7 +351,7 @@ async def _execute(
     return _finish(session, plan, remaining)
 
 
-def _remember(session: _Session, plan: Plan, observed: Sequence[Observed]) -> None:
+def _remember(session: Session, plan: Plan, observed: Sequence[Observed]) -> None:
     """Nothing is to be done, but what was seen is worth knowing next time: since when a value is wrong, and which
     version was ended outside. Without a state there is nothing it could belong to."""
     if session.state is None:
@@ -349,7 +361,7 @@ def _remember(session: _Session, plan: Plan, observed: Sequence[Observed]) -> No
     keeper.save()
 
 
-def _finish(session: _Session, plan: Plan, remaining: Plan | None = None) -> Outcome:
+def _finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outcome:
     summary = fold(session.events)
     exit_code = apply_exit_code(plan, summary)
     session.emitter.emit(

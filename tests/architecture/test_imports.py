@@ -24,7 +24,7 @@ EDGES = ("manifest", "servicestage", "backends", "render")
 RANKS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors"),
     # What the package carries as data; the schemas are read by manifest/ and config.py.
-    ("resources",),
+    ("resources", "endpoints"),
     ("schema",),
     ("core",),
     EDGES,

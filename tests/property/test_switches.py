@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from sandbox_worlds import Shop, Story, stories, switches
 
 from statetool.core.diff import observed_state
@@ -65,5 +64,3 @@ def test_the_same_end_under_any_two_platforms(story: Story, one: dict[str, Any],
     """Two random combinations of the sandbox's switches: the same components come to the same values, the same wishes
     are recorded, and what is refused is refused by the same name."""
     assert end_of(story, one) == end_of(story, other)
-
-
