@@ -35,6 +35,7 @@ COMPLETE_VARIABLE = "_STATETOOL_COMPLETE"
 
 COMMANDS: Mapping[str, str] = {
     "init": "Write a commented statetool.yaml and a first manifest",
+    "import": "Write manifests for what runs already, and record it",
     "validate": "Check configuration and manifests, offline",
     "plan": "Show what would be done; changes nothing",
     "apply": "Do it: plan, ask, follow every job to its end",

@@ -32,9 +32,10 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("config", "credentials"),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "connection", "known_addresses"),
+    ("surroundings", "planfile", "placing", "connection", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter", "overview", "doctor"),
+    ("housekeeping", "starter", "overview", "doctor", "importing"),
+    ("takeover",),
     ("cli",),
     ("__main__",),
 )
