@@ -8,18 +8,16 @@ It must not talk to the platform, nor read manifests.
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
-from urllib.parse import urlsplit
 
 from statetool.core.credentials import AuthMode
+from statetool.endpoints import check_url, is_host, is_loopback, region_of
 from statetool.errors import Diagnostic, InvalidInput, SourceMark, UsageError
 from statetool.manifest.files import ManifestFile, read_file
 from statetool.manifest.nodes import Mapping as MapNode
@@ -36,6 +34,7 @@ MAX_PLAN_AGE_LIMIT_S = 10 * 365 * 86400
 
 _SANDBOX = "sandbox:"
 _DEFAULTS: Mapping[str, object] = {
+    "mode": "apply",
     "platform.auth": "auto",
     "platform.abort": "rollback",
     "platform.gray_rule_body": "flat",
@@ -59,8 +58,6 @@ _VARIABLES: Mapping[str, tuple[str, ...]] = {
 }
 IAM_VARIABLES = ("HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SERVICE_HOST = re.compile(r"servicestage\.([a-z0-9]+(?:-[a-z0-9]+)*)\.myhuaweicloud\.com")
-_HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +66,14 @@ class Settings:
 
     `endpoint` is `https://HOST`, `http://LOOPBACK:PORT` or `sandbox:PATH` as written; `sandbox_path` is set for
     the last. `iam_endpoint` is where tokens and project ids are asked for, empty where no region is known.
+    `manage` names the applications that may be changed in mode observe, by name or id; empty in mode apply.
     `project_id` is empty where it is to be looked up. `timezone` None means the system's. `origins` maps dotted
     names (`limits.parallelism`) to `statetool.yaml:12:16`, `environment HW_PROJECT_ID`, `--parallelism` or `default`.
     """
 
     root: Path
+    mode: Literal["apply", "observe"]
+    manage: tuple[str, ...]
     endpoint: str
     sandbox_path: Path | None
     project_id: str
@@ -95,23 +95,28 @@ class Settings:
     timezone: str | None
     origins: Mapping[str, str]
 
-
-def is_loopback(endpoint: str) -> bool:
-    """Whether an endpoint is on this machine: a served sandbox."""
-    return _is_loopback(_host(endpoint))
+    @property
+    def managed(self) -> frozenset[str] | None:
+        """Applications that may be changed, by name or id; None: all of them."""
+        return frozenset(self.manage) if self.mode == "observe" else None
 
 
 def load_settings(
-    directory: Path, environ: Mapping[str, str], flags: Mapping[str, object], *, offline: bool = False
+    directory: Path,
+    environ: Mapping[str, str],
+    flags: Mapping[str, object],
+    *,
+    offline: bool = False,
+    text: str | None = None,
 ) -> Settings:
-    """Settings of the project in `directory`.
+    """Settings of the project in `directory`; `text` stands for a statetool.yaml that is yet to be written there.
 
     `flags` maps dotted names of settings to values of the command line; None means not given. Where nothing is
     asked of the platform, `offline` lets the region be missing: `endpoint` is then empty. Raises InvalidInput with
     every error of file and environment, UsageError for a flag out of range.
     """
     reader = _Reader(environ, flags)
-    settings = _load(reader, directory, offline)
+    settings = _load(reader, directory, offline, text)
     if reader.diagnostics:
         raise InvalidInput(sorted(reader.diagnostics, key=_place))
     return settings
@@ -137,16 +142,16 @@ def inspect_settings(directory: Path, environ: Mapping[str, str]) -> Inspection:
     """Settings and all that is wrong with them. Raises nothing for what `load_settings` refuses."""
     reader = _Reader(environ, {})
     try:
-        settings = _load(reader, directory, offline=False)
+        settings = _load(reader, directory, offline=False, text=None)
     except InvalidInput as error:
         return Inspection(None, error.diagnostics)
     found = tuple(sorted(reader.diagnostics, key=_place))
     return Inspection(None if "" in reader.refused else settings, found, frozenset(reader.refused))
 
 
-def _load(reader: _Reader, directory: Path, offline: bool) -> Settings:
+def _load(reader: _Reader, directory: Path, offline: bool, text: str | None) -> Settings:
     root = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, and names would change
-    reader.read_file(root)
+    reader.read(_file_bytes(root) if text is None else text.encode())
     return _build(reader, root, offline)
 
 
@@ -154,10 +159,22 @@ def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
     """Hosts that may get credentials beside the cloud's own, from STATETOOL_ALLOW_ENDPOINTS, in lower case."""
     hosts = [part.strip().lower() for part in environ.get(ALLOW_VARIABLE, "").split(",") if part.strip()]
     for host in hosts:
-        if not _HOST.fullmatch(host) and not _is_ip(host):
+        if not is_host(host):
             message = f"must be host names with commas between, but holds {host[:100]!r}"
             raise InvalidInput([_bad_variable(ALLOW_VARIABLE, message, "write names only: no scheme, port or path")])
     return frozenset(hosts)
+
+
+def _file_bytes(root: Path) -> bytes:
+    """What stands in statetool.yaml. Raises InvalidInput where it can't be read."""
+    path = root / CONFIG_FILE
+    if not os.path.lexists(path):
+        hint = "run `statetool init` there, or name the project's folder with --chdir"
+        raise InvalidInput([Diagnostic("config_missing", f"there is no {CONFIG_FILE} in {root}", hint)])
+    data = read_file(ManifestFile(path, CONFIG_FILE))
+    if isinstance(data, Diagnostic):
+        raise InvalidInput([data])
+    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +195,8 @@ class _Reader:
     refused: set[str] = field(default_factory=set)
     _file: dict[str, tuple[Node, SourceMark]] = field(default_factory=dict)
 
-    def read_file(self, root: Path) -> None:
-        """Check statetool.yaml against its schema, and keep the values that passed."""
-        path = root / CONFIG_FILE
-        if not os.path.lexists(path):
-            hint = "run `statetool init` there, or name the project's folder with --chdir"
-            raise InvalidInput([Diagnostic("config_missing", f"there is no {CONFIG_FILE} in {root}", hint)])
-        data = read_file(ManifestFile(path, CONFIG_FILE))
-        if isinstance(data, Diagnostic):
-            raise InvalidInput([data])
+    def read(self, data: bytes) -> None:
+        """Check what statetool.yaml holds against its schema, and keep the values that passed."""
         result = read_yaml(data, CONFIG_FILE)
         self.diagnostics.extend(result.diagnostics)
         if not result.complete:
@@ -281,6 +291,8 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
     region_name = region.value if region else _region_of(reader, endpoint)
     return Settings(
         root=root,
+        mode=cast(Literal["apply", "observe"], reader.get("mode")),
+        manage=_find_manage(reader),
         endpoint=endpoint,
         sandbox_path=sandbox_path,
         project_id=_find_project_id(reader, endpoint),
@@ -304,6 +316,17 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
     )
 
 
+def _find_manage(reader: _Reader) -> tuple[str, ...]:
+    """Applications that mode observe leaves open. In mode apply all are, so that a list would only seem to limit."""
+    found = reader.find("manage")
+    if found is None:
+        return ()
+    if reader.get("mode") == "apply" and reader.is_absent("mode"):
+        hint = "write mode: observe to keep statetool from changing all others, or remove manage"
+        reader.note("manage_without_observe", "manage says nothing in mode apply: everything is managed", hint, found)
+    return tuple(str(name) for name in found.value)
+
+
 def _find_endpoint(reader: _Reader, root: Path, region: str | None, offline: bool) -> tuple[str, Path | None]:
     """The endpoint, and the sandbox's world where it is one; an empty endpoint where it is not known."""
     found = reader.find("platform.endpoint")
@@ -321,36 +344,18 @@ def _find_endpoint(reader: _Reader, root: Path, region: str | None, offline: boo
             reader.note("bad_endpoint", "platform.endpoint lacks the sandbox's file", "write sandbox:PATH", found)
         return text, root / path
     endpoint = text.rstrip("/")
-    problem = _check_url(endpoint)
+    problem = check_url(endpoint)
     if problem is not None:
         reader.note(*problem, found)
     return endpoint, None
 
 
-def _check_url(endpoint: str) -> tuple[str, str, str] | None:
-    """Code, message and hint for an endpoint that can't be used, None for a good one."""
-    shape = "write https://HOST, http://127.0.0.1:PORT or sandbox:PATH"
-    try:
-        parts = urlsplit(endpoint)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "bad_endpoint", f"platform.endpoint is not an address: {endpoint[:100]!r}", shape
-    if parts.scheme not in ("https", "http") or not (_HOST.fullmatch(host) or _is_ip(host)):
-        return "bad_endpoint", f"platform.endpoint is not an address: {endpoint[:100]!r}", shape
-    if parts.username is not None or parts.path or parts.query or parts.fragment or port == 0:
-        return "bad_endpoint", "platform.endpoint may hold scheme, host and port only", shape
-    if parts.scheme == "http" and not _is_loopback(host):
-        return "plain_http", f"plain http to {host} would show credentials to everybody on the way", "write https://"
-    return None
-
-
 def _region_of(reader: _Reader, endpoint: str) -> str | None:
     """The region that the platform's own host name holds."""
-    match = _SERVICE_HOST.fullmatch(_host(endpoint))
-    if match is None:
-        return None
-    reader.origins["platform.region"] = reader.origins["platform.endpoint"]
-    return match[1]
+    region = region_of(endpoint)
+    if region is not None:
+        reader.origins["platform.region"] = reader.origins["platform.endpoint"]
+    return region
 
 
 def _find_iam_endpoint(reader: _Reader, endpoint: str, region: str | None) -> str:
@@ -360,11 +365,11 @@ def _find_iam_endpoint(reader: _Reader, endpoint: str, region: str | None) -> st
         written = reader.environ.get(variable, "").strip()
         if written:
             address = written.rstrip("/").removesuffix("/v3").rstrip("/")
-            if _check_url(address) is not None:
+            if check_url(address) is not None:
                 hint = "write https://iam.cn-north-4.myhuaweicloud.com/v3; plain http is for this machine only"
                 reader.diagnostics.append(_bad_variable(variable, "is not an address that can be used", hint))
             return address
-    if _is_loopback(_host(endpoint)):
+    if is_loopback(endpoint):
         return endpoint
     return f"https://iam.{region}.{CLOUD_DOMAIN}" if region else ""
 
@@ -374,7 +379,7 @@ def _find_project_id(reader: _Reader, endpoint: str) -> str:
     found = reader.find("platform.project_id")
     if found is not None:
         return str(found.value).lower()
-    if endpoint.startswith(_SANDBOX) or _is_loopback(_host(endpoint)):
+    if endpoint.startswith(_SANDBOX) or is_loopback(endpoint):
         return SANDBOX_PROJECT_ID
     return ""
 
@@ -419,22 +424,3 @@ def _place(diagnostic: Diagnostic) -> tuple[int, int]:
 
 def _bad_variable(variable: str, message: str, hint: str | None) -> Diagnostic:
     return Diagnostic("bad_environment", f"environment variable {variable} {message}", hint)
-
-
-def _host(endpoint: str) -> str:
-    try:
-        return (urlsplit(endpoint).hostname or "").lower()
-    except ValueError:
-        return ""
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statetool.backends.files import explain
-from statetool.config import Settings, is_loopback
+from statetool.config import Settings
 from statetool.core.credentials import WAYS_TO_GIVE, AccessKey, Credentials, Login
 from statetool.credentials import load_credentials
+from statetool.endpoints import is_loopback
 from statetool.errors import StatetoolError, Unauthorized
 
 if TYPE_CHECKING:

@@ -58,7 +58,8 @@ def _find(settings: Settings, name: str, origin: str) -> Setting:
     if isinstance(value, Path):
         return Setting(name, _written(value, settings.root), origin)
     if isinstance(value, tuple):
-        return Setting(name, [_written(path, settings.root) for path in value], origin)
+        members: list[Json] = [_written(m, settings.root) if isinstance(m, Path) else m for m in value]
+        return Setting(name, members or None, origin)
     return Setting(name, None if value == "" else value, origin)
 
 
@@ -76,6 +77,8 @@ def _explain(settings: Settings, credentials: Credentials | None, row: Setting) 
         return Setting(row.name, None, "not set")
     if row.name == "platform.project_id":
         return _explain_project(settings, credentials, row)
+    if row.name == "manage":
+        return Setting(row.name, None, "not set")
     if row.name == "timezone":
         return Setting(row.name, row.value, "that of the system")
     return row

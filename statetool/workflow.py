@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
 from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
+from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import (
     Circumstances,
@@ -159,6 +160,7 @@ def plan_observed(
             correct=request.correct,
             overrides=request.overrides,
             abort_verb=Verb(project.settings.abort),
+            managed=project.settings.managed,
         ),
         selection=request.selection,
         circumstances=Circumstances(
@@ -218,7 +220,7 @@ async def observe(
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One apply from its lock to its last word: what all of its steps need."""
+    """One run that may write, from its lock to its last word: what all of its steps need."""
 
     project: Project
     backend: Backend
@@ -238,22 +240,26 @@ class Session:
 
 @contextmanager
 def open_session(
-    project: Project, listener: Listener, lock_timeout_s: float, *, operation: str = "apply"
+    project: Project, operation: str, emit: Callable[[Event], None], on_lock_wait: OnWait, lock_timeout_s: float
 ) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
     backend = project.backend
     info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
-        events, emitter = _record_events(run, listener.emit)
+    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
+        events, emitter = _record_events(run, emit)
         yield Session(project, backend, lease, run, emitter, events, backend.read())
+
+
+def _apply_session(project: Project, listener: Listener, lock_timeout_s: float) -> AbstractContextManager[Session]:
+    return open_session(project, "apply", listener.emit, listener.on_lock_wait, lock_timeout_s)
 
 
 def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
     desired = load_desired(project, allow_empty=request.allow_empty)
     project = with_project_id(project)
-    with open_session(project, listener, lock_timeout_s) as session:
+    with _apply_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
             _remember(session, plan, observed)
@@ -273,7 +279,7 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
     """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
     project = with_project_id(project)
     settings = project.settings
-    with open_session(project, listener, lock_timeout_s) as session:
+    with _apply_session(project, listener, lock_timeout_s) as session:
         ensure_plan_fits(
             plan,
             endpoint=settings.endpoint,
@@ -285,6 +291,10 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
         if not plan.can_apply:
             return finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
+        # What may be changed is judged by the configuration of now, not by that of the plan.
+        plan = withhold_unmanaged(plan, settings.managed, {o.application_id: o.address.application for o in observed})
+        if not plan.can_apply:
+            return finish(session, plan)
         return run_interruptibly(execute(session, plan, observed, None))
 
 

@@ -17,16 +17,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+PRIVATE = 0o600
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV})
 
 
 class FileSystem:
     """The calls that change a disk or promise durability."""
 
-    def create(self, path: Path) -> int:
-        """A descriptor of a new file of mode 0600. Never follows a link, never opens what is there already."""
+    def create(self, path: Path, mode: int = PRIVATE) -> int:
+        """A descriptor of a new file, by default of mode 0600. Never follows a link, never opens what is there already.
+
+        The process' umask takes from `mode` what it forbids.
+        """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(path, flags, 0o600)
+        return os.open(path, flags, mode)
 
     def write(self, descriptor: int, data: bytes) -> int:
         return os.write(descriptor, data)
@@ -99,10 +103,10 @@ def replace_file(files: FileSystem, path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def temporary_file(files: FileSystem, path: Path, data: bytes) -> Iterator[Path]:
+def temporary_file(files: FileSystem, path: Path, data: bytes, *, mode: int = PRIVATE) -> Iterator[Path]:
     """A durable file with `data` beside `path`, to be renamed within the block; what is left of it is removed."""
     temporary = temporary_name(path)
-    descriptor = files.create(temporary)
+    descriptor = files.create(temporary, mode)
     try:
         try:
             rest = memoryview(data)
@@ -114,6 +118,18 @@ def temporary_file(files: FileSystem, path: Path, data: bytes) -> Iterator[Path]
         yield temporary
     finally:
         discard(temporary)
+
+
+def rename_to_nothing(files: FileSystem, source: Path, target: Path) -> None:
+    """Give the file a name that nothing has yet; `source` may stay as another one. Raises FileExistsError."""
+    try:
+        files.link(source, target)  # unlike a rename it never takes the place of anything
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        files.replace(source, target)
 
 
 def keep_previous(files: FileSystem, path: Path, backup: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from statetool.backends import Lease, LockInfo, OnWait
 from statetool.backends.files import (
+    PRIVATE,
     FileSystem,
     Signature,
     explain,
@@ -288,8 +289,8 @@ class _Undurable(FileSystem):
     def __init__(self, files: FileSystem) -> None:
         self._files = files
 
-    def create(self, path: Path) -> int:
-        return self._files.create(path)
+    def create(self, path: Path, mode: int = PRIVATE) -> int:
+        return self._files.create(path, mode)
 
     def write(self, descriptor: int, data: bytes) -> int:
         return self._files.write(descriptor, data)

@@ -35,11 +35,13 @@ COMPLETE_VARIABLE = "_STATETOOL_COMPLETE"
 
 COMMANDS: Mapping[str, str] = {
     "init": "Write a commented statetool.yaml and a first manifest",
+    "import": "Write manifests for what runs already, and record it",
     "validate": "Check configuration and manifests, offline",
     "plan": "Show what would be done; changes nothing",
     "apply": "Do it: plan, ask, follow every job to its end",
     "show": "Show a saved plan, or the state, offline",
     "drift": "Show what was changed outside, and put it back",
+    "refresh": "Look again at what is recorded, and write down what is seen",
     "action": "One verb of the platform on one component",
     "state": "Read the recorded state",
     "rollout": "Gray releases of one component",

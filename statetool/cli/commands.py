@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import keyword
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -190,7 +191,9 @@ class LazyGroup(_Family):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._help:
             return None
-        return cast("click.Command", getattr(importlib.import_module(f"{self._package}.{cmd_name}"), cmd_name))
+        # `import` is a word of Python's own: that module, and the command in it, are called `import_`.
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        return cast("click.Command", getattr(importlib.import_module(f"{self._package}.{name}"), name))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """From the table: the commands themselves would take their time to load."""

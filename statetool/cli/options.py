@@ -57,6 +57,12 @@ def complete_address(context: click.Context, _: click.Parameter, incomplete: str
     return find_addresses(Path(context.meta.get(FOLDER, ".")), incomplete)
 
 
+def selection_options(command: Decorated) -> Decorated:
+    """Which addresses: arrive as targets, excludes."""
+    command = _addresses_option("--exclude", "excludes", "Not these addresses; repeatable.")(command)
+    return _addresses_option("--target", "targets", "Only these addresses; repeatable.")(command)
+
+
 def planning_options(command: Decorated) -> Decorated:
     """What a plan is about: arrive as targets, excludes, overrides, allow_empty."""
     from statetool.core.plan import OVERRIDABLE
@@ -64,8 +70,7 @@ def planning_options(command: Decorated) -> Decorated:
     codes = sorted(OVERRIDABLE)
     for decorate in reversed(
         (
-            _addresses_option("--target", "targets", "Only these addresses; repeatable."),
-            _addresses_option("--exclude", "excludes", "Not these addresses; repeatable."),
+            selection_options,
             option(
                 "--override",
                 "overrides",

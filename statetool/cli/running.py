@@ -105,7 +105,7 @@ class RunView:
             self._show(outcome.plan)
         elif outcome.exit_code is ExitCode.DECLINED:
             console.tell("Declined: nothing was sent, nothing was recorded.")
-        elif outcome.plan.can_apply:
+        elif outcome.plan.can_apply or outcome.plan is not self._shown:
             console.out("")
             console.out(
                 render_outcome(

@@ -68,6 +68,16 @@ def match_components(
     )
 
 
+def find_described(desired: Iterable[Desired], observed: Sequence[Observed]) -> dict[str, Address]:
+    """The observed components that some address means, clearly or among others: component id -> that address."""
+    directory = _Directory(observed)
+    described: dict[str, Address] = {}
+    for wanted in sorted(desired, key=lambda d: d.address):
+        for hit in directory.find(wanted.address):
+            described.setdefault(hit.component_id, wanted.address)
+    return described
+
+
 def _pair(
     wanted: Desired,
     hits: list[Observed],

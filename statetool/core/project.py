@@ -15,6 +15,7 @@ from statetool.core.diff import needs_closer_look
 from statetool.core.edges import order_across
 from statetool.core.matching import Matching, Pair, match_components
 from statetool.core.model import Address, Desired, Observed, Recorded
+from statetool.core.permission import refuse_unmanaged
 from statetool.core.plan import Blocked, Change, Counts, Finding, Kind, Plan
 from statetool.core.planner import ComponentPlan, plan_component
 from statetool.core.sequence import PlanRules
@@ -136,7 +137,9 @@ def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
             "not_recorded", "warn", "no wish is recorded yet", "`statetool apply` records it", pair.desired.address
         )
         return ComponentPlan(findings=(*pair.findings, unrecorded), is_compared=False)
-    component = plan_component(pair.desired, pair.recorded, pair.observed, rules, pair.moved_from)
+    observed = pair.observed
+    component = plan_component(pair.desired, pair.recorded, observed, rules, pair.moved_from)
+    component = refuse_unmanaged(component, rules.managed, observed.address.application, observed.application_id)
     return replace(component, findings=(*pair.findings, *component.findings))
 
 

@@ -37,13 +37,17 @@ _GONE_WITH_GRAY = (REPLICAS_FIELD, "gray.version", *_RULE_PATHS)
 
 @dataclass(frozen=True, slots=True)
 class PlanRules:
-    """How a plan is asked for. In mode drift only recorded wishes are looked at, and `correct` allows actions."""
+    """How a plan is asked for. In mode drift only recorded wishes are looked at, and `correct` allows actions.
+
+    `managed` names the applications that may be changed, by name or id; None: all of them.
+    """
 
     now: str
     mode: PlanMode = "normal"
     correct: bool = False
     overrides: frozenset[str] = frozenset()
     abort_verb: Verb = Verb.ROLLBACK
+    managed: frozenset[str] | None = None
 
     def permits_drift(self, desired: Desired, permission: str) -> bool:
         """Whether drift of a field may be put back: by lifecycle.drift, or for one plan by --correct-drift."""

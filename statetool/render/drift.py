@@ -55,9 +55,13 @@ def _outside_rows(
 ) -> list[list[Cell]]:
     """Address, path, from -> to, since when, and what becomes of it."""
     rows: list[list[Cell]] = []
+    told = {(f.address, f.code) for f in plan.findings}
+    denied = {f.address: f for f in (correction.denies if correction else ()) if (f.address, f.code) not in told}
     for left in plan.left_alone:
-        way = ""
-        if (left.address, left.path) in puts_back:
+        way, deny = "", denied.get(left.address)
+        if deny is not None:
+            way = words.finding_text(deny)
+        elif (left.address, left.path) in puts_back:
             way = "put back by `statetool drift --correct`"
         elif correction is not None or left.cause is Cause.BOTH:
             way = words.way_back(plan, left)

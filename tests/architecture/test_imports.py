@@ -24,7 +24,7 @@ EDGES = ("manifest", "servicestage", "backends", "render")
 RANKS: tuple[tuple[str, ...], ...] = (
     ("__init__", "errors"),
     # What the package carries as data; the schemas are read by manifest/ and config.py.
-    ("resources",),
+    ("resources", "endpoints"),
     ("schema",),
     ("core",),
     EDGES,
@@ -32,9 +32,10 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("config", "credentials"),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "connection", "known_addresses"),
+    ("surroundings", "planfile", "placing", "connection", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter", "overview", "doctor", "raw_action"),
+    ("housekeeping", "starter", "overview", "doctor", "raw_action", "importing", "refreshing"),
+    ("takeover",),
     ("cli",),
     ("__main__",),
 )

@@ -6,7 +6,7 @@ A folder holds the input, as a person would write it, and the plan that follows 
     world.yaml           a sandbox seed
     world-events.yaml    optional: what happened behind the tool's back, a list of Sandbox.disturb arguments
     state.yaml           optional: address -> the wish last applied, with history, rejected and more (see _record)
-    options.yaml         optional: correct, overrides, targets, excludes, mode, abort, show_unmanaged
+    options.yaml         optional: correct, overrides, targets, excludes, mode, abort, managed, show_unmanaged
     expected.txt         the text a person reads: `plan`, or `drift` in mode drift
     expected.json        the plan's document
     expected.md          optional: the Markdown view
@@ -84,6 +84,7 @@ class Options:
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
     abort: str = "rollback"
+    managed: tuple[str, ...] | None = None
     show_unmanaged: bool = False
 
     def plan(
@@ -99,6 +100,7 @@ class Options:
                 correct=correct,
                 overrides=frozenset(self.overrides),
                 abort_verb=Verb(self.abort),
+                managed=None if self.managed is None else frozenset(self.managed),
             ),
             selection=self.selection,
             circumstances=Circumstances(

@@ -48,6 +48,8 @@ def test_defaults(tmp_path: Path) -> None:
     settings = load(tmp_path, "version: 1\n", {"HW_REGION_NAME": "cn-north-4", "HW_PROJECT_ID": PROJECT})
     assert settings == Settings(
         root=tmp_path,
+        mode="apply",
+        manage=(),
         endpoint="https://servicestage.cn-north-4.myhuaweicloud.com",
         sandbox_path=None,
         project_id=PROJECT,
@@ -111,10 +113,14 @@ limits:
   poll_interval_s: 0.05
 guards: {max_plan_age: 90m}
 timezone: Asia/Shanghai
+mode: observe
+manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
 """,
     )
     assert settings == Settings(
         root=tmp_path,
+        mode="observe",
+        manage=("shop", "5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11"),
         endpoint="https://servicestage.eu-west-101.myhuaweicloud.com",
         sandbox_path=None,
         project_id=PROJECT,
@@ -138,7 +144,7 @@ timezone: Asia/Shanghai
     )
     schema = load_schema("config")["properties"]
     names = {f"{section}.{key}" for section, part in schema.items() for key in part.get("properties", ())}
-    names |= {"manifests", "timezone"}
+    names |= {"manifests", "timezone", "mode", "manage"}
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
     assert settings.origins["limits.parallelism"] == "statetool.yaml:12:16"
@@ -207,7 +213,10 @@ BAD: list[tuple[str, str, str, int, int]] = [
     ("a list", "- version: 1\n", "wrong_type", 1, 1),
     ("two documents", SANDBOX + "---\nversion: 1\n", "several_documents", 4, 1),
     ("unknown key", SANDBOX + "modus: apply\n", "unknown_key", 3, 1),
-    ("later key: mode", SANDBOX + "mode: observe\n", "unknown_key", 3, 1),
+    ("unknown mode", SANDBOX + "mode: observer\n", "unknown_value", 3, 7),
+    ("nothing to manage", SANDBOX + "mode: observe\nmanage: []\n", "empty_list", 4, 9),
+    ("a component to manage", SANDBOX + "mode: observe\nmanage: [shop/cart]\n", "bad_name", 4, 10),
+    ("manage in mode apply", SANDBOX + "manage: [shop]\n", "manage_without_observe", 3, 9),
     ("later key: links", SANDBOX + "links: {component: x}\n", "unknown_key", 3, 1),
     ("later auth", "version: 1\nplatform: {endpoint: 'sandbox:w', auth: agency}\n", "unknown_value", 2, 41),
     ("another rate", SANDBOX + "limits:\n  reads_per_minute: 20\n", "unknown_key", 4, 3),
@@ -413,3 +422,25 @@ def test_a_badly_written_allowance_is_named_not_ignored(value: str) -> None:
 def test_no_allowance_is_none() -> None:
     """Unset and empty are the same."""
     assert allowed_hosts({}) == allowed_hosts({"STATETOOL_ALLOW_ENDPOINTS": ""}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "managed"),
+    [
+        ("", None),
+        ("mode: apply\n", None),
+        ("mode: observe\n", frozenset()),
+        ("mode: observe\nmanage: [shop, crm]\n", frozenset({"shop", "crm"})),
+    ],
+)
+def test_what_may_be_changed(tmp_path: Path, text: str, managed: frozenset[str] | None) -> None:
+    """Everything; in mode observe nothing but the applications under `manage`."""
+    assert load(tmp_path, SANDBOX + text).managed == managed
+
+
+def test_settings_of_a_file_that_is_yet_to_be_written(tmp_path: Path) -> None:
+    """Read from a text by the same rules, and nothing is looked for in the folder."""
+    assert load_settings(tmp_path, {}, {}, text=SANDBOX + "mode: observe\n").managed == frozenset()
+    with pytest.raises(InvalidInput):
+        load_settings(tmp_path, {}, {}, text=SANDBOX + "mode: observer\n")
+    assert list(tmp_path.iterdir()) == []

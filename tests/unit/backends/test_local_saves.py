@@ -52,9 +52,9 @@ class Disk(FileSystem):
         if len(self.calls) == self.fail_at or (name in self.broken and here):
             raise OSError(self.error, os.strerror(self.error))
 
-    def create(self, path: Path) -> int:
+    def create(self, path: Path, mode: int = 0o600) -> int:
         self._step("create", path)
-        return super().create(path)
+        return super().create(path, mode)
 
     def write(self, descriptor: int, data: bytes) -> int:
         self._step("write")

@@ -215,8 +215,9 @@ def make_rules(
     overrides: Iterable[str] = (),
     abort_verb: Verb = Verb.ROLLBACK,
     now: str = NOW,
+    managed: frozenset[str] | None = None,
 ) -> PlanRules:
-    return PlanRules(now, mode, correct, frozenset(overrides), abort_verb)
+    return PlanRules(now, mode, correct, frozenset(overrides), abort_verb, managed)
 
 
 def verbs(planned: ComponentPlan | Plan) -> list[str]:
