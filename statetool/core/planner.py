@@ -173,7 +173,8 @@ def _decide_version(
     fd = diff.fields.get(VERSION_FIELD)
     if wanted is None or fd is None:
         return Decision()
-    if fd.cause is None and rules.mode == "normal" and is_promoted(wanted, diff.picture):
+    # While a job runs, the row may show the candidate long before it serves alone.
+    if fd.cause is None and fd.comparable and rules.mode == "normal" and is_promoted(wanted, diff.picture):
         assert wanted.gray is not None
         return Decision(findings=(fold_warning(desired.address, wanted.gray.version),))
     if VERSION_FIELD not in acting or not fd.comparable:

@@ -203,6 +203,12 @@ def test_a_promotion_of_ours_is_to_be_folded_in_but_is_no_drift() -> None:
     assert (codes(reported), reported.left_alone) == ([], ())
 
 
+def test_a_candidate_that_a_job_moves_is_not_called_promoted() -> None:
+    """The row shows it while the gray release is still being changed: one platform does, another does not."""
+    recorded = record(wish("1.4.2", "1.5.0"))
+    assert codes(plan_one(unchanged(recorded), recorded, see("1.5.0", status="UPGRADING"))) == []
+
+
 def test_a_number_moved_outside_that_only_this_plan_reveals_is_listed() -> None:
     """While graying it could not be compared; the abort ends that, and leaves it as it is."""
     recorded = record(wish("1.4.2", "1.5.0", replicas=4))
