@@ -110,41 +110,47 @@ def _show_job(call: Call, job_id: str) -> Body:
     return {"task_count": len(tasks), "job": body, "tasks": tasks[offset : offset + limit]}
 
 
-_APPLICATION = r"/applications/([^/]+)"
-_COMPONENT = r"/applications/([^/]+)/components/([^/]+)"
-_ENVIRONMENT = r"/environments/([^/]+)"
+_PROJECT_PATH = "/v3/{project_id}/cas"
+_APPLICATION = "/applications/{application_id}"
+_COMPONENT = "/applications/{application_id}/components/{component_id}"
+_ENVIRONMENT = "/environments/{environment_id}"
 _OK, _NO_CONTENT = 200, 204
 _TABLE: tuple[tuple[str, str, Callable[..., Body], int], ...] = (
-    ("GET", r"/applications", groups.list_applications, _OK),
-    ("POST", r"/applications", groups.create_application, _OK),
+    ("GET", "/applications", groups.list_applications, _OK),
+    ("POST", "/applications", groups.create_application, _OK),
     ("GET", _APPLICATION, groups.show_application, _OK),
     ("PUT", _APPLICATION, groups.modify_application, _OK),
     ("DELETE", _APPLICATION, groups.delete_application, _NO_CONTENT),
-    ("POST", _APPLICATION + r"/action", groups.act_on_application, _NO_CONTENT),
-    ("GET", _APPLICATION + r"/configuration", groups.show_configuration, _OK),
-    ("PUT", _APPLICATION + r"/configuration", groups.modify_configuration, _OK),
-    ("DELETE", _APPLICATION + r"/configuration", groups.delete_configuration, _NO_CONTENT),
-    ("GET", r"/environments", groups.list_environments, _OK),
-    ("POST", r"/environments", groups.create_environment, _OK),
+    ("POST", _APPLICATION + "/action", groups.act_on_application, _NO_CONTENT),
+    ("GET", _APPLICATION + "/configuration", groups.show_configuration, _OK),
+    ("PUT", _APPLICATION + "/configuration", groups.modify_configuration, _OK),
+    ("DELETE", _APPLICATION + "/configuration", groups.delete_configuration, _NO_CONTENT),
+    ("GET", "/environments", groups.list_environments, _OK),
+    ("POST", "/environments", groups.create_environment, _OK),
     ("GET", _ENVIRONMENT, groups.show_environment, _OK),
     ("PUT", _ENVIRONMENT, groups.modify_environment, _OK),
     ("DELETE", _ENVIRONMENT, groups.delete_environment, _NO_CONTENT),
-    ("GET", _ENVIRONMENT + r"/resources", groups.show_resources, _OK),
-    ("PUT", _ENVIRONMENT + r"/resources", groups.modify_resources, _OK),
-    ("GET", _APPLICATION + r"/components", _list_of_application, _OK),
-    ("POST", _APPLICATION + r"/components", components.create_component, _OK),
-    ("GET", r"/components", _list_components, _OK),
-    ("POST", r"/components/action", components.act_on_components, _OK),
+    ("GET", _ENVIRONMENT + "/resources", groups.show_resources, _OK),
+    ("PUT", _ENVIRONMENT + "/resources", groups.modify_resources, _OK),
+    ("GET", _APPLICATION + "/components", _list_of_application, _OK),
+    ("POST", _APPLICATION + "/components", components.create_component, _OK),
+    ("GET", "/components", _list_components, _OK),
+    ("POST", "/components/action", components.act_on_components, _OK),
     ("GET", _COMPONENT, _show_component, _OK),
     ("PUT", _COMPONENT, components.modify_component, _OK),
     ("DELETE", _COMPONENT, components.delete_component, _OK),
-    ("GET", _COMPONENT + r"/records", _list_records, _OK),
-    ("POST", _COMPONENT + r"/action", components.act_on_component, _OK),
-    ("PUT", _COMPONENT + r"/refresh", components.refresh_component, _OK),
-    ("GET", r"/jobs/([^/]+)", _show_job, _OK),
-    ("GET", r"/runtimestacks", components.list_runtime_stacks, _OK),
+    ("GET", _COMPONENT + "/records", _list_records, _OK),
+    ("POST", _COMPONENT + "/action", components.act_on_component, _OK),
+    ("PUT", _COMPONENT + "/refresh", components.refresh_component, _OK),
+    ("GET", "/jobs/{job_id}", _show_job, _OK),
+    ("GET", "/runtimestacks", components.list_runtime_stacks, _OK),
 )
-_ROUTES = tuple((method, re.compile(pattern), handler, status) for method, pattern, handler, status in _TABLE)
+_ROUTES = tuple(
+    (method, re.compile(re.sub(r"\{\w+\}", "([^/]+)", template)), handler, status_code)
+    for method, template, handler, status_code in _TABLE
+)
+OPERATIONS = frozenset((method, _PROJECT_PATH + template) for method, template, _, _ in _TABLE)
+"""Every (method, path with its parameters in braces) that is answered here."""
 
 
 def _component_list(call: Call, *, application_id: str = "", application: str = "", name: str = "") -> Body:

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from statetool.sandbox.access import Accounts, Gate
 from statetool.sandbox.delivery import CONNECTION, NEEDS_CONNECTION, deliver
 from statetool.sandbox.disturb import ensure_known
+from statetool.sandbox.document import DOCUMENT_PATH, read_document
 from statetool.sandbox.errors import Refusal, SandboxError, unknown_api
 from statetool.sandbox.exchange import http_date
 from statetool.sandbox.facade import Sandbox
@@ -45,10 +46,11 @@ _LARGEST_CONTROL_REQUEST = 64 * 1024 * 1024
 
 
 def create_app(sandbox: Sandbox, *, token: str | None = DEFAULT_TOKEN, accounts: Accounts | None = None) -> Starlette:
-    """The API of a sandbox, IAM's two requests, and its control path for loopback clients.
+    """The API of a sandbox, IAM's two requests, its OpenAPI document, and its control path for loopback clients.
 
     API requests need `X-Auth-Token` with this token or one that IAM issued, or a signature with a key of the
-    accounts (None: the well-known ones). Token None means that no credentials are needed (inside one process).
+    accounts (None: the well-known ones). Token None means that no credentials are needed (inside one process). The
+    document needs none ever.
     """
     front = _Front(sandbox, token, accounts or Accounts())
     return Starlette(routes=[Route("/{path:path}", endpoint=front)], exception_handlers={404: _no_such_path})
@@ -86,6 +88,9 @@ class _Front:
         path = request.scope["path"]
         if path.startswith("/sandbox/"):
             return await self._control(request, path), None
+        if (request.method, path) == ("GET", DOCUMENT_PATH):
+            headers = {"X-Request-Id": uuid.uuid4().hex}
+            return Response(read_document(), headers=headers, media_type="application/json"), None
         try:
             body = await _read(request, _LARGEST_REQUEST)
         except Refusal as refusal:

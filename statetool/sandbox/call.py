@@ -9,6 +9,7 @@ Ids out of bodies may hold texts no database takes; none that exists is other th
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from statetool.sandbox.world import advance, seen
 LARGEST_PAGE = 100
 UNPAGED_ROWS = 1000
 LARGEST_OFFSET = 2**31 - 1
+_DEEPEST = 100
 _NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 Body = dict[str, Any]
@@ -99,12 +101,33 @@ def number(query: Mapping[str, str], key: str, largest: int) -> int:
 
 
 def parsed(body: bytes) -> object:
-    """The JSON value of a body. Raises Refusal 400."""
+    """The JSON value of a body. Raises Refusal 400.
+
+    Answers give back what was sent, so it has to be a value that can be written as JSON again.
+    """
     try:
-        return json.loads(body, parse_constant=_not_json)
+        value = json.loads(body, parse_constant=_not_json, parse_float=_finite)
     except (ValueError, RecursionError):
         raise invalid("the request body is not JSON") from None
+    _ensure_shallow(value)
+    return value
 
 
 def _not_json(word: str) -> NoReturn:
     raise ValueError(word)
+
+
+def _finite(text: str) -> float:
+    """A number with a point or an exponent; 1e999 would be infinite, which can't be written as JSON again."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _ensure_shallow(value: object, depth: int = 0) -> None:
+    if depth > _DEEPEST:
+        raise invalid(f"the request body is nested more than {_DEEPEST} levels deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in inner:
+        _ensure_shallow(item, depth + 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -20,6 +20,7 @@ RUNTIME_TYPES = frozenset({"Docker", "Java", "Tomcat", "Nodejs", "Php", "Python"
 _DEPLOY_MODES = frozenset({"container", "virtualmachine"})
 _PLATFORMS = ("cce", "cci", "ecs", "as")
 _KINDS = frozenset({"code", "package", "image"})
+_WORDS: Mapping[type, str] = {str: "a text", int: "a whole number", bool: "true or false", Mapping: "an object"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}[A-Za-z0-9]")
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+){2,3}", re.ASCII)
 _LONGEST_VERSION = 32
@@ -32,7 +33,30 @@ _OBJECTS = (
     *("build", "command", "post_start", "pre_stop", "liveness_probe", "readiness_probe", "mesher", "tomcat_opts"),
     *("custom_metric", "affinity", "anti_affinity", "update_strategy", "deploy_strategy"),
 )
-_LISTS = ("labels", "envs", "storages", "logs", "external_accesses", "refer_resources")
+# Sent back by who reads, changes and writes, or made up: nobody configures these.
+_SHOWN_ONLY = frozenset({"id", "application_id", "status"})
+_SOURCE_TEXTS = (
+    *("url", "version", "storage", "auth", "web_url"),
+    *("repo_auth", "repo_namespace", "repo_ref", "repo_type", "repo_url"),
+)
+# The lists, with the texts each of their entries has, and what else is checked of them.
+_ENTRIES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("labels", ("key", "value")),
+    ("envs", ("name",)),
+    ("storages", ()),
+    ("logs", ()),
+    ("external_accesses", ()),
+    ("refer_resources", ("id", "type")),
+)
+_ENTRY_FIELDS: tuple[tuple[str, type, tuple[str, ...]], ...] = (
+    ("envs", str, ("value",)),
+    ("envs", Mapping, ("value_from",)),
+    ("envs", bool, ("inner",)),
+    ("external_accesses", str, ("protocol", "address")),
+    ("external_accesses", int, ("forward_port",)),
+    ("refer_resources", Mapping, ("parameters",)),
+)
+_LISTS = tuple(key for key, _ in _ENTRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +85,7 @@ class Configuration:
 
 def parse_configuration(body: object, *, creating: bool) -> Configuration:
     """A request body of POST (creating) or PUT as a configuration. Raises Refusal 400."""
-    values = without_nulls(body)
+    values = {key: value for key, value in without_nulls(body).items() if key not in _SHOWN_ONLY}
     environment_id = values.pop("environment_id", "")
     if not isinstance(environment_id, str) or bool(environment_id) != creating:
         raise invalid("environment_id is required" if creating else "environment_id can't be changed: leave it out")
@@ -103,6 +127,16 @@ def ensure_objects(values: Mapping[str, Any], key: str, *required: str) -> None:
             raise invalid(f"{key} must be a list of objects with {' and '.join(required) or 'fields'}")
 
 
+def ensure_fields(entries: Iterable[Mapping[str, Any]], key: str, kind: type, *names: str) -> None:
+    """Raise Refusal 400 unless these fields of objects have a type, are null or left out."""
+    for entry in entries:
+        for name in names:
+            value = entry.get(name)
+            # JSON's true and false are no numbers.
+            if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+                raise invalid(f"{key}: {name} must be {_WORDS[kind]}")
+
+
 def _check_types(values: Mapping[str, Any]) -> None:
     for keys, kind, what in ((_TEXTS, str, "a text"), (_OBJECTS, Mapping, "an object"), (_LISTS, list, "a list")):
         for key in keys:
@@ -114,10 +148,10 @@ def _check_types(values: Mapping[str, Any]) -> None:
             raise invalid(f"{key} must be a number, 0 or more")
     if len(values.get("description", "")) > _LONGEST_DESCRIPTION:
         raise invalid(f"description has at most {_LONGEST_DESCRIPTION} characters")
-    ensure_objects(values, "labels", "key", "value")
-    ensure_objects(values, "envs", "name")
-    ensure_objects(values, "storages")
-    ensure_objects(values, "external_accesses")
+    for key, required in _ENTRIES:
+        ensure_objects(values, key, *required)
+    for key, field_kind, names in _ENTRY_FIELDS:
+        ensure_fields(values.get(key, []), key, field_kind, *names)
 
 
 def _runtime_stack(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,13 +169,13 @@ def _check_source(values: Mapping[str, Any]) -> None:
     kind = source.get("kind") if isinstance(source, Mapping) else None
     if not isinstance(source, Mapping) or not isinstance(kind, str) or kind not in _KINDS:
         raise invalid(f"source must be an object with kind, one of {', '.join(sorted(_KINDS))}")
-    if not any(isinstance(source.get(key), str) and source[key] for key in ("url", "repo_url")):
+    ensure_fields([source], "source", str, *_SOURCE_TEXTS)
+    if not (source.get("url") or source.get("repo_url")):
         raise Refusal(400, "SVCSTG.00100425", "artifacts empty")
 
 
 def _platform(values: Mapping[str, Any], stack: Mapping[str, Any]) -> str:
     """Where it runs: the first resource that can run something. SIM: cce or ecs where none says so."""
-    ensure_objects(values, "refer_resources", "type")
     resources = values.get("refer_resources")
     if not resources:
         raise Refusal(400, "SVCSTG.00100422", "base resource empty")

@@ -83,7 +83,7 @@ def started(sent: object, replica: int) -> Gray:
         raise invalid("deployment_mode must be one of 1, 3, 4, 6")
     first, batches, most = sent.get("first_batch_replica"), sent.get("remaining_batch"), replica - 1
     if mode == "MIRROR":  # a second set as large as the first, brought in at once (INFERRED)
-        first, batches, most = first or replica, batches or 1, replica
+        first, batches, most = replica if first is None else first, 1 if batches is None else batches, replica
     if not _is_between(first, 1, most):
         raise invalid(f"first_batch_replica must be a whole number from 1 to {most}")
     if not _is_between(batches, 1, _MOST_BATCHES):
@@ -94,7 +94,8 @@ def started(sent: object, replica: int) -> Gray:
 
 def normalised(word: str) -> str:
     """An enum of a gray release as the current SDK writes it; no_surge is an older NOSURGE (section 5.2)."""
-    return word.upper().replace("_", "")
+    upper = word.upper() if word.isascii() else word
+    return "NOSURGE" if upper == "NO_SURGE" else upper
 
 
 def _is_between(value: object, low: int, high: int) -> TypeGuard[int]:
@@ -153,6 +154,6 @@ def _choice(source: Mapping[str, Any], key: str, allowed: frozenset[str]) -> str
     value = source.get(key)
     if value is None:
         return None
-    if not isinstance(value, str) or value.lower() not in allowed:
+    if not isinstance(value, str) or not value.isascii() or value.lower() not in allowed:
         raise invalid(f"{key} must be one of {', '.join(sorted(allowed))}")
     return value.lower()

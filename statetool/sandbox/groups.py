@@ -7,6 +7,7 @@ or rules of components.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,20 +16,27 @@ from typing import Any
 from statetool.sandbox import views
 from statetool.sandbox.actions import ActionRequest, accept
 from statetool.sandbox.call import Body, Call, find_application, find_component, find_environment, page, parsed
-from statetool.sandbox.configuration import ensure_objects, without_nulls
+from statetool.sandbox.configuration import ensure_fields, ensure_objects, without_nulls
 from statetool.sandbox.errors import conflict, invalid, missing, taken_name, unknown_action
 from statetool.sandbox.model import Named
 from statetool.sandbox.tables import Kind, Page
 
 _POWER = frozenset({"start", "stop", "restart"})
 _DEPLOY_MODES = frozenset({"container", "virtualmachine", "mixed"})
-_LONGEST_NAME = 64
+# SIM: which names the platform takes is not known. No control characters, no halves of characters.
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,64}")
 _ONE = Page(limit=1)
+_MADE_WITH = {
+    "application": ("name", "description", "enterprise_project_id"),
+    "environment": ("name", "description", "enterprise_project_id", "vpc_id", "deploy_mode"),
+}
+_CHANGED_BY = {"application": _MADE_WITH["application"], "environment": ("name", "description")}
 
 
 def list_applications(call: Call) -> Body:
     """GET applications."""
-    count, found = call.tables.named_page("applications", page(call.query), {}) if call.mine else (0, [])
+    wanted = page(call.query)
+    count, found = call.tables.named_page("applications", wanted, {}) if call.mine else (0, [])
     return {"count": count, "applications": [_application(call, application) for application in found]}
 
 
@@ -43,7 +51,7 @@ def create_application(call: Call) -> Body:
 
 
 def modify_application(call: Call, application_id: str) -> Body:
-    """PUT an application; what is left out stays."""
+    """PUT an application: what it can be made with; what is left out stays."""
     before = find_application(call, application_id)
     return _application(call, _modified(call, "applications", "application", before))
 
@@ -101,7 +109,7 @@ def modify_configuration(call: Call, application_id: str) -> Body:
     configuration = body.get("configuration")
     if not isinstance(configuration, Mapping) or not isinstance(configuration.get("env", []), list):
         raise invalid("configuration must be an object with the list env")
-    ensure_objects(configuration, "env", "name")
+    ensure_objects(configuration, "env", "name", "value")
     environment = find_environment(call, _text(body, "environment_id"))
     values = json.loads(application.body)
     values.setdefault("configuration", {})[environment.id] = {"env": configuration.get("env", [])}
@@ -121,8 +129,8 @@ def delete_configuration(call: Call, application_id: str) -> Body:
 
 
 def list_environments(call: Call) -> Body:
-    """GET environments, filtered by name and id."""
-    columns = {"name": "name", "environment_id": "id"}
+    """GET environments, filtered by name, id and enterprise project."""
+    columns = {"name": "name", "environment_id": "id", "enterprise_project_id": "enterprise_project_id"}
     filters = {columns[key]: call.query[key] for key in columns if call.query.get(key)}
     wanted = page(call.query)
     count, found = call.tables.named_page("environments", wanted, filters) if call.mine else (0, [])
@@ -140,7 +148,7 @@ def create_environment(call: Call) -> Body:
 
 
 def modify_environment(call: Call, environment_id: str) -> Body:
-    """PUT an environment; what is left out stays."""
+    """PUT an environment: {name, description, labels}; what is left out stays."""
     before = find_environment(call, environment_id)
     return _environment(call, _modified(call, "environments", "environment", before))
 
@@ -166,6 +174,7 @@ def modify_resources(call: Call, environment_id: str) -> Body:
     if not isinstance(resources, list):
         raise invalid("resources must be a list")
     ensure_objects({"resources": resources}, "resources", "id", "type")
+    ensure_fields(resources, "resources", str, "name")
     values = {**json.loads(environment.body), "resources": resources}
     _put(call, "environments", environment, environment.name, values)
     return {"resources": resources}
@@ -182,7 +191,7 @@ def _environment(call: Call, environment: Named) -> Body:
 
 
 def _made(call: Call, kind: Kind, word: str) -> Named:
-    values = _values(call, word)
+    values = _values(call, *_MADE_WITH[word])
     name = _text(values, "name")
     if word == "environment":
         _text(values, "vpc_id")
@@ -194,7 +203,7 @@ def _made(call: Call, kind: Kind, word: str) -> Named:
 
 
 def _modified(call: Call, kind: Kind, word: str, before: Named) -> Named:
-    values = _values(call, word)
+    values = _values(call, *_CHANGED_BY[word])
     name = _text(values, "name") if "name" in values or word == "environment" else before.name
     if name != before.name:
         _ensure_free(call, kind, word, name)
@@ -213,11 +222,9 @@ def _ensure_free(call: Call, kind: Kind, word: str, name: str) -> None:
         raise taken_name(word, name)
 
 
-def _values(call: Call, word: str) -> dict[str, Any]:
-    """The fields of a body this kind of thing has, checked; others are ignored (SIM)."""
-    values = without_nulls(parsed(call.body))
-    texts = ["name", "description", "enterprise_project_id"]
-    texts += ["vpc_id", "deploy_mode"] if word == "environment" else []
+def _values(call: Call, *texts: str) -> dict[str, Any]:
+    """These texts and the labels out of a body, checked; other fields are ignored (SIM)."""
+    values = {key: value for key, value in without_nulls(parsed(call.body)).items() if key in (*texts, "labels")}
     for key in texts:
         if key in values and not isinstance(values[key], str):
             raise invalid(f"{key} must be a text")
@@ -226,11 +233,11 @@ def _values(call: Call, word: str) -> dict[str, Any]:
     if not isinstance(values.get("labels", []), list):
         raise invalid("labels must be a list")
     ensure_objects(values, "labels", "key", "value")
-    return {key: values[key] for key in (*texts, "labels") if key in values}
+    return values
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:
     text = values.get(key)
-    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_NAME or not text.isprintable():
-        raise invalid(f"{key} is required and must be a text of 1 to {_LONGEST_NAME} characters")
+    if not isinstance(text, str) or not _NAME.fullmatch(text):
+        raise invalid(f"{key} is required and must be a text of 1 to 64 characters")
     return text

@@ -21,12 +21,13 @@ TOKENS_PATH = "/v3/auth/tokens"
 PROJECTS_PATH = "/v3/projects"
 TOKEN_HEADER = "X-Subject-Token"  # noqa: S105 - the name of a header
 DEFAULT_PROJECT_NAME = "cn-north-4"
-_METHODS = {TOKENS_PATH: "POST", PROJECTS_PATH: "GET"}
+OPERATIONS = frozenset({("POST", TOKENS_PATH), ("GET", PROJECTS_PATH)})
+"""Every (method, path) that is answered here."""
 
 
 def is_iam(method: str, path: str) -> bool:
     """Whether a request is for IAM."""
-    return _METHODS.get(path) == method
+    return (method, path) in OPERATIONS
 
 
 def create_token(
@@ -46,7 +47,7 @@ def create_token(
         raise Refusal(401, "IAM.0011", "The username or password is wrong.")
     project = _part(_part(auth, "scope"), "project")
     name, identity_of_project = project.get("name"), project.get("id")
-    if not (isinstance(name, str) and name) and identity_of_project is None:
+    if not isinstance(name, str | None) or (not name and identity_of_project is None):
         raise _bad_request("auth.scope.project needs a name or an id")
     if identity_of_project not in (None, tables.project_id()):
         raise Refusal(401, "IAM.0011", "The project is not visible to the user.")

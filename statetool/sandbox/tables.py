@@ -25,6 +25,7 @@ Kind = Literal["applications", "environments"]
 _UPDATED = "CASE WHEN ends_ms <= :now_ms THEN max(ends_ms, update_ms) ELSE update_ms END"
 _THERE = "(gone_ms IS NULL OR gone_ms > :now_ms)"
 _ORDER = {"create_time": "create_ms", "name": "name", "update_time": "update_ms"}
+_FILTERS = {"enterprise_project_id": "coalesce(json_extract(body, '$.enterprise_project_id'), '0')"}
 _LOG = "at_ms, method, path, body, status_code, job_id, fault, gray_rule_body"
 _WORLD = ("applications", "environments", "components", "jobs", "log", "faults")
 
@@ -94,8 +95,8 @@ class Tables:
         return Named(*row) if row else None
 
     def named_page(self, kind: Kind, page: Page, filters: dict[str, str]) -> tuple[int, list[Named]]:
-        """The number of all matching applications or environments, and one page; filters by column."""
-        where = " AND ".join(f"{column} = :{column}" for column in filters) or "1"
+        """The number of all matching applications or environments, and one page; filters by column or _FILTERS."""
+        where = " AND ".join(f"{_FILTERS.get(name, name)} = :{name}" for name in filters) or "1"
         count = self._connection.execute(f"SELECT count(*) FROM {kind} WHERE {where}", filters).fetchone()[0]
         rows = self._connection.execute(
             f"SELECT * FROM {kind} WHERE {where} {_order(page)} LIMIT :limit OFFSET :offset",

@@ -1,4 +1,4 @@
-"""A sandbox in memory with a clock the test turns by hand."""
+"""A sandbox in memory with a clock the test turns by hand, whose every answer is held against the document."""
 
 import dataclasses
 import json
@@ -10,7 +10,9 @@ import pytest
 
 from statetool.sandbox import Sandbox
 
-sys.path.insert(0, str(Path(__file__).parent))  # for vendor_models
+sys.path.insert(0, str(Path(__file__).parent))  # for openapi_contract and vendor_models
+
+from openapi_contract import CONTRACT
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 
@@ -46,20 +48,26 @@ class Clock:
 
 @dataclasses.dataclass
 class World:
-    """A sandbox, its clock, and short names for requests by address."""
+    """A sandbox, its clock, and short names for requests by address; every answer is one the document describes."""
 
     sandbox: Sandbox
     clock: Clock
 
+    def handle(self, method, path, query="", content=b""):
+        """The answer to a request."""
+        answer = self.sandbox.handle(method, path, query, content)
+        CONTRACT.ensure(method, path, answer)
+        return answer
+
     def get(self, path, **query):
         """(status code, body) of a GET below the project."""
-        answer = self.sandbox.handle("GET", f"/v3/{PROJECT}/cas{path}", urlencode(query))
+        answer = self.handle("GET", f"/v3/{PROJECT}/cas{path}", urlencode(query))
         return answer.status_code, answer.body
 
     def send(self, method, path, body=None):
         """(status code, body) of a request below the project with this JSON body."""
         content = b"" if body is None else json.dumps(body).encode()
-        answer = self.sandbox.handle(method, f"/v3/{PROJECT}/cas{path}", "", content)
+        answer = self.handle(method, f"/v3/{PROJECT}/cas{path}", "", content)
         return answer.status_code, answer.body
 
     def deploy(self, address, version, strategy=None, **changes):
@@ -106,7 +114,7 @@ class World:
     def post(self, address, body):
         """(status code, body) of an action with this JSON body."""
         path = f"/v3/{PROJECT}/cas{self.path(address)}/action"
-        answer = self.sandbox.handle("POST", path, "", json.dumps(body).encode())
+        answer = self.handle("POST", path, "", json.dumps(body).encode())
         return answer.status_code, answer.body
 
     def act(self, address, action, **parameters):

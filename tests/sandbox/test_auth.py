@@ -150,6 +150,7 @@ def test_a_damaged_token(door):
         ({"scope": {}}, 400),
         ({"scope": {"domain": {"name": "sandbox"}}}, 400),
         ({"scope": {"project": {}}}, 400),
+        ({"scope": {"project": {"name": 5, "id": PROJECT_ID}}}, 400),
     ],
 )
 def test_no_token(door, changes, status):

@@ -50,6 +50,14 @@ def test_create(world):
     assert world.records("shop/fresh")[0]["status"] == "SUCCEEDED"
 
 
+def test_what_only_answers_have(world):
+    """Sent along it means nothing; above all the detail gets no id [SDK]."""
+    create(world, id="x", application_id="y", status={"component_status": "RUNNING"}, more={"kept": True})
+    detail = world.detail("shop/fresh")
+    assert "id" not in detail and detail["more"] == {"kept": True}
+    assert (detail["status"]["component_status"], detail["application_id"] == "y") == ("INITIALIZING", False)
+
+
 def test_create_on_virtual_machines(world):
     """The resources say where it runs; scaling then needs hosts."""
     stack = {"name": "OpenJDK17", "type": "Java", "version": "1.1.0", "deploy_mode": "virtualmachine"}
@@ -74,6 +82,10 @@ BAD = [
     ({"description": "x" * 129}, "00100400"),
     ({"labels": [{"key": "a"}]}, "00100400"),
     ({"envs": ["A"]}, "00100400"),
+    ({"envs": [{"name": "A", "value": 1}]}, "00100400"),
+    ({"envs": [{"name": "A", "inner": "no"}]}, "00100400"),
+    ({"logs": ["/log"]}, "00100400"),
+    ({"external_accesses": [{"forward_port": True}]}, "00100400"),
     ({"limit_cpu": "0.5"}, "00100400"),
     ({"command": []}, "00100400"),
     ({"runtime_stack": {"type": "Docker"}}, "00100400"),
@@ -81,6 +93,8 @@ BAD = [
     ({"source": {"kind": "floppy", "url": "x"}}, "00100400"),
     ({"source": {"kind": []}}, "00100400"),
     ({"source": {"kind": "image"}}, "00100425"),
+    ({"source": {"kind": "image", "url": "x", "version": 1}}, "00100400"),
+    ({"refer_resources": [{"type": "cce"}]}, "00100400"),
     ({"refer_resources": None}, "00100422"),
     ({"refer_resources": [{"id": "h", "type": "ecs"}]}, "00100400"),
     ({"deploy_strategy": {"type": "BigBang"}}, "00100400"),

@@ -35,8 +35,19 @@ def test_an_environment(world):
     changed = world.send("PUT", path, {"name": "staging", "description": "y"})[1]
     assert (changed["name"], changed["vpc_id"], changed["resources"]) == ("staging", "v1", resources)
     assert world.get(path)[1] == changed
+    moved = {"name": "staging", "vpc_id": "v2", "deploy_mode": "mixed", "enterprise_project_id": "7"}
+    assert world.send("PUT", path, moved)[1] == changed, "only name, description and labels can be changed"
     assert world.send("DELETE", path) == (204, {})
     assert world.get(path)[0] == 401
+
+
+def test_environments_of_an_enterprise_project(world):
+    """Those made in it; all others are in the default one."""
+    world.send("POST", "/environments", {"name": "stage", "vpc_id": "v1", "enterprise_project_id": "7"})
+    for project, names in (("7", ["stage"]), ("0", ["prod", "test"]), ("8", [])):
+        answer = world.get("/environments", enterprise_project_id=project)[1]
+        assert sorted(item["name"] for item in answer["environments"]) == names
+        assert answer["count"] == len(names)
 
 
 def test_names_are_taken(world):
@@ -68,6 +79,7 @@ def test_what_is_in_use_stays(world):
         ("applications", {"name": ""}),
         ("applications", {"name": "\ud800"}),
         ("applications", {"name": 3}),
+        ("applications", {"name": "a\nb"}),
         ("applications", {"name": "x", "labels": [3]}),
         ("applications", {"name": "x", "description": []}),
         ("environments", {"name": "x"}),

@@ -83,7 +83,14 @@ def test_an_action_over_http(sandbox, cart):
     assert http("GET", cart).json()["status"]["replica"] == 3
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b'{"action": NaN}', b'"' + b"9" * 9999 + b'"'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"\xff", b"[" * 100_000, b'{"action": NaN}', b'"' + b"9" * 9999 + b'"'),
+        # Well-formed, but not to be written as JSON again.
+        *(b'{"action": "stop", "more": 1e999}', b'{"action": "stop", "more": ' + b"[" * 200 + b"]" * 200 + b"}"),
+    ],
+)
 def test_bodies_that_are_no_action(sandbox, cart, body):
     """400, never 500."""
     answer = Http(sandbox, token=None)("POST", f"{cart}/action", content=body)

@@ -172,6 +172,7 @@ def test_another_project_is_empty(world):
     for path, key in (("/components", "components"), ("/applications", "applications")):
         answer = world.sandbox.handle("GET", f"/v3/{'f' * 32}/cas{path}")
         assert (answer.status_code, answer.body) == (200, {"count": 0, key: []})
+        assert world.handle("GET", f"/v3/{'f' * 32}/cas{path}", "offset=true").status_code == 400
     assert world.sandbox.handle("GET", "/v3/nonsense/cas/components").status_code == 400
 
 
