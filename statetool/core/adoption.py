@@ -15,7 +15,7 @@ from statetool.core.model import (
     VersionPicture,
     Wish,
 )
-from statetool.core.picture import PROMOTED_WEIGHT, is_unclear, version_picture
+from statetool.core.picture import PROMOTED_WEIGHT, is_unclear, open_release, version_picture
 from statetool.core.plan import Finding
 
 LEAST_GRAYING = 2
@@ -24,7 +24,7 @@ LEAST_GRAYING = 2
 
 def needs_look_to_adopt(observed: Observed, *, fixed: bool) -> bool:
     """Whether a list row is not enough: detail and records must be read before `adopt`."""
-    if observed.status_class is StatusClass.GRAYING:
+    if observed.may_be_releasing:
         return True
     return fixed and observed.status_class is StatusClass.STOPPED
 
@@ -64,6 +64,9 @@ def adopt(observed: Observed, recorded: Recorded | None, *, fixed: bool) -> tupl
 
 def _adopt_picture(observed: Observed, recorded: Recorded | None) -> tuple[VersionPicture | None, tuple[Finding, ...]]:
     """The version picture, None where writing it could end or promote a gray release that nobody understands."""
+    release = open_release(observed)
+    if observed.status_class is StatusClass.FAILED and release is not None:
+        return None, (_doubt(observed, "gray_failed", f"a gray release of {release.version} failed half way"),)
     if observed.status_class is not StatusClass.GRAYING:
         return VersionPicture(observed.row_version), ()
     seen = version_picture(observed, recorded)
@@ -83,7 +86,7 @@ def _adopt_picture(observed: Observed, recorded: Recorded | None) -> tuple[Versi
 def _adopt_number(observed: Observed, *, is_released: bool) -> tuple[int | None, tuple[Finding, ...]]:
     """The number of instances; the configured one where the status hides it."""
     number: int | None = observed.replicas
-    if observed.status_class not in (StatusClass.READY, StatusClass.FAILED):
+    if observed.status_class not in (StatusClass.READY, StatusClass.FAILED) or open_release(observed) is not None:
         number = observed.closer.configured_replicas if observed.closer else None
     if number is None:
         why = f"the platform does not tell how many instances it should have (status {observed.status})"

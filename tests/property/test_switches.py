@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import given, settings
-from sandbox_worlds import Shop, Story, stories, switches
+from sandbox_worlds import NOT_HERE, Shop, Story, stories, switches
 
 from statetool.core.diff import observed_state
 from statetool.core.model import Address, Desired, VersionPicture, Wish
 from statetool.core.picture import version_picture
+from statetool.sandbox.switches import CHOICES, NAMES
 
 Manifest = Sequence[Desired]
 
@@ -64,3 +65,9 @@ def test_the_same_end_under_any_two_platforms(story: Story, one: dict[str, Any],
     """Two random combinations of the sandbox's switches: the same components come to the same values, the same wishes
     are recorded, and what is refused is refused by the same name."""
     assert end_of(story, one) == end_of(story, other)
+
+
+def test_every_switch_is_drawn_or_named_as_not_here() -> None:
+    """One that is added to the sandbox must be thought of here."""
+    assert {*CHOICES, "job_seconds", "stale_ms", "token_seconds"} == set(NAMES)
+    assert set(NAMES) >= NOT_HERE
