@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show a saved plan, or the state, offline",
     "drift": "Show what was changed outside, and put it back",
     "action": "One verb of the platform on one component",
+    "refresh": "Record what is seen now; no wish changes",
     "state": "Read the recorded state",
     "rollout": "Gray releases of one component",
     "sandbox": "The simulated platform: serve, seed, disturb, reset",

@@ -64,8 +64,7 @@ def planning_options(command: Decorated) -> Decorated:
     codes = sorted(OVERRIDABLE)
     for decorate in reversed(
         (
-            _addresses_option("--target", "targets", "Only these addresses; repeatable."),
-            _addresses_option("--exclude", "excludes", "Not these addresses; repeatable."),
+            selection_options,
             option(
                 "--override",
                 "overrides",
@@ -79,6 +78,13 @@ def planning_options(command: Decorated) -> Decorated:
     ):
         command = decorate(command)
     return command
+
+
+def selection_options(command: Decorated) -> Decorated:
+    """Which components it is about: arrive as targets and excludes."""
+    only = _addresses_option("--target", "targets", "Only these addresses; repeatable.")
+    but = _addresses_option("--exclude", "excludes", "Not these addresses; repeatable.")
+    return only(but(command))
 
 
 def _addresses_option(flag: str, name: str, text: str) -> Callable[[Decorated], Decorated]:
