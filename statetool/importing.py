@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from statetool import surroundings
@@ -33,7 +33,7 @@ from statetool.manifest.loader import load_manifests
 from statetool.manifest.writer import Draft, render_drafts
 from statetool.manifest.yaml_reader import read_yaml
 from statetool.placing import MARK, Place, choose_place, find_folder, place
-from statetool.workflow import Project, Request, Session, Witness, connect, open_session, plan_observed, with_project_id
+from statetool.workflow import Project, Request, Session, connect, open_session, plan_observed, with_project_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ def import_running(
     fixed: bool,
     on_lock_wait: OnWait,
     lock_timeout_s: float,
+    emit: Callable[[Event], None] = lambda event: None,
 ) -> Imported:
     """Write down what runs and no manifest describes, and record what is fulfilled already.
 
@@ -119,7 +120,7 @@ def import_running(
     does not know, with near ones; StatetoolError where the manifests can't be written.
     """
     project = with_project_id(project)
-    with open_session(project, Witness(_ignore, on_lock_wait), lock_timeout_s, operation="import") as session:
+    with open_session(project, "import", emit, on_lock_wait, lock_timeout_s) as session:
         existing = _load(project)
         view = run_interruptibly(_look(session, wanted, existing, fixed))
         drafted = _draft(session, view, fixed)
@@ -134,10 +135,6 @@ def import_running(
             described=view.described,
             findings=tuple(finding for one in drafted.values() for finding in one.findings),
         )
-
-
-def _ignore(event: Event) -> None:
-    """An import has no action whose progress could be told."""
 
 
 def _load(project: Project) -> tuple[Desired, ...]:

@@ -14,8 +14,8 @@ from statetool import __version__, surroundings
 from statetool.apply.signals import run_interruptibly
 from statetool.core.events import fold
 from statetool.core.model import Address, Desired, Observed, StatusClass
-from statetool.core.permission import withhold_unmanaged
-from statetool.core.plan import Plan
+from statetool.core.permission import may_change, observe_mode_deny
+from statetool.core.plan import Plan, Risk
 from statetool.core.raw_action import RawAction, RawPlan, plan_raw_action
 from statetool.errors import ExitCode, StatetoolError
 from statetool.workflow import (
@@ -44,7 +44,7 @@ def apply_raw_action(
     has_manifests = any(location.exists() for location in project.settings.manifests)
     desired = load_desired(project, allow_empty=True) if has_manifests else ()
     project = with_project_id(project)
-    with open_session(project, listener, lock_timeout_s, operation=f"action {asked.verb}") as session:
+    with open_session(project, f"action {asked.verb}", listener.emit, listener.on_lock_wait, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan(session, asked, desired, overrides))
         if not plan.can_apply:
             return finish(session, plan)
@@ -65,15 +65,24 @@ async def _plan(
         reads = platform.requests.reads
     wanted = next((entry for entry in desired if _names(entry.address, observed)), None)
     address = wanted.address if wanted is not None else asked.address
-    components, settings = session.state.components if session.state else {}, session.project.settings
+    components = session.state.components if session.state else {}
     recorded = next((entry for entry in components.values() if entry.component_id == observed.component_id), None)
     if wanted is None and recorded is not None:
         address = recorded.address
     raw = plan_raw_action(
         RawAction(asked.verb, address, asked.parameters, asked.rule), wanted, recorded, observed, overrides
     )
-    names = {observed.application_id: observed.address.application}
-    return withhold_unmanaged(_as_plan(session, raw, reads, overrides), settings.managed, names), observed
+    return _as_plan(session, _permitted(session, raw, observed), reads, overrides), observed
+
+
+def _permitted(session: Session, raw: RawPlan, observed: Observed) -> RawPlan:
+    """The same, unless mode observe keeps the application as it is. What only looks is permitted always."""
+    application = observed.address.application
+    if raw.action is None or raw.action.risk is Risk.NONE:
+        return raw
+    if may_change(session.project.settings.managed, application, observed.application_id):
+        return raw
+    return RawPlan(findings=(observe_mode_deny(raw.action.address, application, str(raw.action.verb)),))
 
 
 def _as_plan(session: Session, raw: RawPlan, reads: int, overrides: frozenset[str]) -> Plan:

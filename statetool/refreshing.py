@@ -1,6 +1,6 @@
 """Having the state know what is on the platform now, without a plan and without a wish: `statetool refresh`.
 
-Owns the order of a refresh. What differs, and what is recorded of it, is `core/sightings.py`. No wish is touched:
+Owns the order of a refresh. What differs, and what is recorded of it, is `core/seen.py`. No wish is touched:
 what was changed outside is drift before and after.
 
     lock ─> read state ─> (have workloads read again ─> wait) ─> look ─> approve ─> record what was seen
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from statetool.apply.idle import wait_until_idle
 from statetool.apply.signals import run_interruptibly, stop_on_signals
+from statetool.backends import OnWait
+from statetool.core.events import Event
 from statetool.core.model import Address, Observed, Recorded
 from statetool.core.project import Selection
-from statetool.core.sightings import Sightings, Unsettled, compare_sightings, may_be_synced, record_sightings
+from statetool.core.seen import Sightings, Unsettled, compare_sightings, may_be_synced, record_sightings
 from statetool.core.state import StateFile
 from statetool.errors import Interrupted, StateError
-from statetool.workflow import Project, Session, Witness, connect, observe, open_session, with_project_id
+from statetool.workflow import Project, Session, connect, observe, open_session, with_project_id
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
@@ -41,7 +43,8 @@ def refresh_seen(
     *,
     sync: bool,
     approve: Callable[[Sightings], bool],
-    witness: Witness,
+    emit: Callable[[Event], None],
+    on_lock_wait: OnWait,
     lock_timeout_s: float,
 ) -> Refreshed:
     """Look at every selected component that is recorded, and record what is seen, if that is approved.
@@ -49,7 +52,7 @@ def refresh_seen(
     `sync` has the platform read their workloads again first. Raises StateError where nothing is recorded yet.
     """
     project = with_project_id(project)
-    with open_session(project, witness, lock_timeout_s, operation="refresh") as session:
+    with open_session(project, "refresh", emit, on_lock_wait, lock_timeout_s) as session:
         state = session.state
         if state is None:
             raise StateError(
@@ -83,8 +86,9 @@ async def _look(session: Session, recorded: Mapping[Address, Recorded], selectio
 
 
 async def _sync(session: Session, platform: ServiceStage, components: Sequence[Observed]) -> None:
-    """Have these workloads read again, and wait for what that started."""
+    """Have these workloads read and their instances counted again, and wait for what that started."""
     await platform.sync_workloads(components)
+    await platform.refresh_components(components)
     jobs_before = {entry.component_id: entry.last_job_id for entry in components}
     applications = {entry.application_id for entry in components}
     found = [a for a in await platform.fetch_applications() if a.id in applications]

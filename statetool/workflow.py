@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -84,14 +84,6 @@ class Listener:
     """Who is asked and told while an apply goes on."""
 
     approve: Callable[[Plan], bool]
-    emit: Callable[[Event], None]
-    on_lock_wait: OnWait
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """Who is told while a run goes on that asks nobody."""
-
     emit: Callable[[Event], None]
     on_lock_wait: OnWait
 
@@ -248,22 +240,26 @@ class Session:
 
 @contextmanager
 def open_session(
-    project: Project, listener: Listener | Witness, lock_timeout_s: float, *, operation: str = "apply"
+    project: Project, operation: str, emit: Callable[[Event], None], on_lock_wait: OnWait, lock_timeout_s: float
 ) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
     backend = project.backend
     info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
-        events, emitter = _record_events(run, listener.emit)
+    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
+        events, emitter = _record_events(run, emit)
         yield Session(project, backend, lease, run, emitter, events, backend.read())
+
+
+def _apply_session(project: Project, listener: Listener, lock_timeout_s: float) -> AbstractContextManager[Session]:
+    return open_session(project, "apply", listener.emit, listener.on_lock_wait, lock_timeout_s)
 
 
 def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
     desired = load_desired(project, allow_empty=request.allow_empty)
     project = with_project_id(project)
-    with open_session(project, listener, lock_timeout_s) as session:
+    with _apply_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
             _remember(session, plan, observed)
@@ -283,7 +279,7 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
     """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
     project = with_project_id(project)
     settings = project.settings
-    with open_session(project, listener, lock_timeout_s) as session:
+    with _apply_session(project, listener, lock_timeout_s) as session:
         ensure_plan_fits(
             plan,
             endpoint=settings.endpoint,

@@ -57,6 +57,12 @@ def complete_address(context: click.Context, _: click.Parameter, incomplete: str
     return find_addresses(Path(context.meta.get(FOLDER, ".")), incomplete)
 
 
+def selection_options(command: Decorated) -> Decorated:
+    """Which addresses: arrive as targets, excludes."""
+    command = _addresses_option("--exclude", "excludes", "Not these addresses; repeatable.")(command)
+    return _addresses_option("--target", "targets", "Only these addresses; repeatable.")(command)
+
+
 def planning_options(command: Decorated) -> Decorated:
     """What a plan is about: arrive as targets, excludes, overrides, allow_empty."""
     from statetool.core.plan import OVERRIDABLE
@@ -78,13 +84,6 @@ def planning_options(command: Decorated) -> Decorated:
     ):
         command = decorate(command)
     return command
-
-
-def selection_options(command: Decorated) -> Decorated:
-    """Which components it is about: arrive as targets and excludes."""
-    only = _addresses_option("--target", "targets", "Only these addresses; repeatable.")
-    but = _addresses_option("--exclude", "excludes", "Not these addresses; repeatable.")
-    return only(but(command))
 
 
 def _addresses_option(flag: str, name: str, text: str) -> Callable[[Decorated], Decorated]:

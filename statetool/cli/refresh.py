@@ -13,13 +13,13 @@ from statetool.cli.options import json_option, lock_timeout_option, option, sele
 from statetool.cli.project import open_project, timezone_of
 from statetool.cli.running import ask_for_yes, ensure_can_approve, tell_lock_wait
 from statetool.core.project import Selection
-from statetool.core.sightings import Sightings
+from statetool.core.seen import Sightings
 from statetool.errors import ExitCode
 from statetool.refreshing import refresh_seen
 from statetool.render.json import render_document
 from statetool.render.progress import PlainProgress
-from statetool.render.refresh import render_sightings, sightings_to_document
-from statetool.workflow import Project, Witness
+from statetool.render.seen import render_sightings, sightings_to_document
+from statetool.workflow import Project
 
 
 @click.command(cls=Command)
@@ -46,7 +46,8 @@ def refresh(
         Selection(tuple(targets), tuple(excludes)),
         sync=sync_workload,
         approve=lambda sightings: _approve(console, project, sightings, auto_approve),
-        witness=Witness(PlainProgress(console.tell), lambda holder: tell_lock_wait(console, holder)),
+        emit=PlainProgress(console.tell),
+        on_lock_wait=lambda holder: tell_lock_wait(console, holder),
         lock_timeout_s=lock_timeout or 0.0,
     )
     if console.is_json:

@@ -64,13 +64,10 @@ def adopt(observed: Observed, recorded: Recorded | None, *, fixed: bool) -> tupl
 
 def _adopt_picture(observed: Observed, recorded: Recorded | None) -> tuple[VersionPicture | None, tuple[Finding, ...]]:
     """The version picture, None where writing it could end or promote a gray release that nobody understands."""
-    release = open_release(observed)
-    if observed.status_class is StatusClass.FAILED and release is not None:
-        return None, (_doubt(observed, "gray_failed", f"a gray release of {release.version} failed half way"),)
-    if observed.status_class is not StatusClass.GRAYING:
-        return VersionPicture(observed.row_version), ()
     seen = version_picture(observed, recorded)
-    if is_unclear(observed) or seen.stable is None or seen.gray is None:
+    if seen.gray is None:
+        return seen, ()
+    if is_unclear(observed) or seen.stable is None:
         return None, (_doubt(observed, "gray_unclear", "a gray release runs, and its stable version can't be told"),)
     candidate, rule = seen.gray.version, seen.gray.rule
     if rule is None:
@@ -86,7 +83,8 @@ def _adopt_picture(observed: Observed, recorded: Recorded | None) -> tuple[Versi
 def _adopt_number(observed: Observed, *, is_released: bool) -> tuple[int | None, tuple[Finding, ...]]:
     """The number of instances; the configured one where the status hides it."""
     number: int | None = observed.replicas
-    if observed.status_class not in (StatusClass.READY, StatusClass.FAILED) or open_release(observed) is not None:
+    is_counted_twice = observed.status_class is StatusClass.FAILED and open_release(observed) is not None
+    if observed.status_class not in (StatusClass.READY, StatusClass.FAILED) or is_counted_twice:
         number = observed.closer.configured_replicas if observed.closer else None
     if number is None:
         why = f"the platform does not tell how many instances it should have (status {observed.status})"

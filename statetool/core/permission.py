@@ -1,20 +1,20 @@
 """Whether the configuration lets a component be changed: mode observe, and the applications it opens.
 
 Owns that one question, the deny that answers it in a plan, and asking it again for a plan that was saved under
-another configuration. Recording what runs needs no permission, and neither does a verb of risk none, which changes
-nothing that runs; sending anything else does. Pure: the applications that may be changed are handed in as a value.
+another configuration. Recording what runs needs no permission; sending anything does. Pure: the applications that
+may be changed are handed in as a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 from statetool.core.canonical import canonical_text
 from statetool.core.chain import show
 from statetool.core.model import Address
-from statetool.core.plan import Action, Blocked, Change, Finding, Plan, Risk
+from statetool.core.plan import Action, Blocked, Change, Finding, Plan
 from statetool.core.planner import ComponentPlan
 
 Managed: TypeAlias = "frozenset[str] | None"
@@ -29,7 +29,7 @@ def may_change(managed: Managed, *application: str) -> bool:
 
 
 def observe_mode_deny(address: Address, application: str, wanted: str) -> Finding:
-    """Why nothing is sent to a component. `wanted` says what would be: `restart`, or `replicas 4 -> 6 (scale)`."""
+    """Why nothing is sent to a component. `wanted` says what would be: `scale`, or `replicas 4 -> 6 (scale)`."""
     return Finding(
         OBSERVE_MODE,
         "deny",
@@ -42,7 +42,7 @@ def observe_mode_deny(address: Address, application: str, wanted: str) -> Findin
 def refuse_unmanaged(component: ComponentPlan, managed: Managed, name: str, application_id: str) -> ComponentPlan:
     """The plan of a component as it is; denied where it would send something that may not be sent."""
     change = component.change
-    if change is None or not _changes_something(component.actions) or may_change(managed, name, application_id):
+    if change is None or not component.actions or may_change(managed, name, application_id):
         return component
     deny = observe_mode_deny(change.address, name, _describe(change, component.actions))
     return replace(component, change=None, actions=(), held_back=(), findings=(*component.findings, deny))
@@ -57,9 +57,9 @@ def withhold_unmanaged(plan: Plan, managed: Managed, names: Mapping[str, str]) -
     denies: dict[Address, Finding] = {}
     for change in plan.changes:
         name = names.get(change.application_id, change.address.application)
-        own = tuple(actions[i] for i in change.action_ids if i in actions)
-        if _changes_something(own) and not may_change(managed, name, change.application_id):
-            denies[change.address] = observe_mode_deny(change.address, name, _describe(change, own))
+        if change.action_ids and not may_change(managed, name, change.application_id):
+            wanted = _describe(change, tuple(actions[i] for i in change.action_ids if i in actions))
+            denies[change.address] = observe_mode_deny(change.address, name, wanted)
     if not denies:
         return plan
     blocked = {a: Blocked(a, deny.code, deny.message) for a, deny in denies.items()}
@@ -71,10 +71,6 @@ def withhold_unmanaged(plan: Plan, managed: Managed, names: Mapping[str, str]) -
         blocked=(*plan.blocked, *(blocked[address] for address in sorted(blocked))),
         findings=(*plan.findings, *(denies[address] for address in sorted(denies))),
     )
-
-
-def _changes_something(actions: Iterable[Action]) -> bool:
-    return any(action.risk is not Risk.NONE for action in actions)
 
 
 def _waiting_for(plan: Plan, denied: Mapping[Address, Finding]) -> dict[Address, Blocked]:

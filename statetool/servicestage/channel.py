@@ -170,7 +170,9 @@ class Channel:
                 bucket.give_back()
 
     async def write(self, path: str, body: Json, *, method: WriteMethod = "POST") -> Answer:
-        """Send a body that changes something. Raises PlatformError; OutcomeUnknown where it may have been carried out.
+        """Send what changes something; `body` None sends none.
+
+        Raises PlatformError; OutcomeUnknown where it may have been carried out.
 
         A PUT is no safer to repeat than a POST: on this platform each one starts a job [section 2]. While the
         platform is down it is held back: PlatformDown where that lasts too long. Once sent it is not abandoned: a
@@ -178,7 +180,9 @@ class Channel:
         the caller gets the answer and can note it before it is stopped. A cancellation before it is out, or in a
         pause between tries, acts at once.
         """
-        request = self._writes.client.build_request(method, self._endpoint + path, content=_encode(body))
+        request = self._writes.client.build_request(
+            method, self._endpoint + path, content=b"" if body is None else _encode(body)
+        )
 
         async def send(remaining_s: float) -> Answer:
             answer = await self._exchange(self._writes, request, remaining_s)

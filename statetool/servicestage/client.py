@@ -207,6 +207,12 @@ class ServiceStage:
             body = build_batch_body(Verb.SYNC_WORKLOAD, components[start : start + PAGE_ROWS])
             await self._channel.write(f"{self._root}/components/action", body)
 
+    async def refresh_components(self, components: Iterable[Observed]) -> None:
+        """Ask the platform to count these components' instances again: one request each, without a body [06_0184]."""
+        for one in components:
+            path = self._component_path(one.application_id, one.component_id)
+            await self._channel.write(f"{path}/refresh", None, method="PUT")
+
     def _component_path(self, application_id: str, component_id: str) -> str:
         return f"{self._root}/applications/{_segment(application_id)}/components/{_segment(component_id)}"
 

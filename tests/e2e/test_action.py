@@ -219,6 +219,17 @@ def test_a_protected_component_is_protected_from_hands_too(shop: ProjectFolder) 
     assert [verb for verb, _ in sent(shop)] == ["stop"]
 
 
+def test_mode_observe_keeps_hands_off_too(shop: ProjectFolder) -> None:
+    """But what only looks may be asked for."""
+    shop.configure(more="mode: observe\n")
+    assert "observe_mode" in act(shop, "scale shop/pay --replica 6", 4).out
+    assert sent(shop) == []
+    act(shop, "sync_workload shop/pay")
+    shop.configure(more="mode: observe\nmanage: [shop]\n")
+    act(shop, "scale shop/pay --replica 6")
+    assert [verb for verb, _ in sent(shop)] == ["sync_workload", "scale"]
+
+
 def test_a_check_that_says_no_is_a_failure_in_its_own_words(shop: ProjectFolder) -> None:
     """HTTP 200 with `result: failed` is no success."""
     done = act(shop, "check_gray_release shop/search", 3)

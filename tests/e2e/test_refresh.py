@@ -164,13 +164,15 @@ def test_without_a_terminal_it_must_be_said(project: ProjectFolder) -> None:
 
 
 def test_the_platform_is_asked_to_read_workloads_again_first(project: ProjectFolder) -> None:
-    """Those in a status that allows it, in one request; waited for, then seen. Nothing that runs is changed."""
+    """Those in a status that allows it: all in one request, then a count of each; waited for, then seen."""
     recorded(project)
     before, told_before = wishes(project), project.shown("cart")
     told = project.run("refresh", "--sync-workload", "--auto-approve")
-    [entry] = project.log()
+    entry, *counted = project.log()
     assert (entry.path.endswith("/components/action"), entry.body["action"]) == (True, "sync_workload")
     assert len(entry.body["components"]) == 2
+    assert [(one.method, one.path.rpartition("/")[2]) for one in counted] == [("PUT", "refresh")] * 2
+    assert all(one.status_code < 300 for one in project.log())
     assert "Not read again by the platform in this status (2):" in told.out
     assert "waiting" in told.err
     job = project.look("cart")["detail"]["status"]["last_job_id"]
@@ -184,7 +186,7 @@ def test_only_selected_workloads_are_read_again(project: ProjectFolder) -> None:
     """And only recorded ones."""
     recorded(project)
     document = project.call("refresh", "--sync-workload", "--target", "shop/[co]*", "--json", "--auto-approve").document
-    [entry] = project.log()
+    entry, _ = project.log()
     assert len(entry.body["components"]) == 1
     assert [one["address"] for one in document["not_synced"]] == ["shop/off"]
 
@@ -195,7 +197,7 @@ def test_mode_observe_allows_it(project: ProjectFolder) -> None:
     project.configure(more="mode: observe\n")
     project.disturb("shop/cart", replicas=9)
     project.call("refresh", "--sync-workload", "--auto-approve")
-    assert len(project.log()) == 1
+    assert len(project.log()) == 3
     assert seen(project, "shop/cart")["replicas"] == 9
     assert drift(project) == [("shop/cart", "replicas", 4, 9)]
 

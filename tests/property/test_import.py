@@ -26,6 +26,7 @@ from statetool.core.model import (
     VersionPicture,
     Wish,
 )
+from statetool.core.picture import open_release
 from statetool.core.plan import Plan
 from statetool.core.project import Selection, build_plan, find_closer_looks
 from statetool.core.state import StateFile, apply_wish_update, new_state, record_component
@@ -192,7 +193,7 @@ def test_nothing_uncertain_is_written_down(world: tuple[Application, list[Observ
         if entry.status_class is StatusClass.BUSY:
             assert wish == Wish()
         if wish.picture is not None:
-            assert (wish.picture.gray is not None) == (entry.status_class is StatusClass.GRAYING)
+            assert (wish.picture.gray is not None) == (open_release(entry) is not None)
         if wish.picture is not None and wish.picture.gray is not None and wish.picture.gray.rule is not None:
             assert wish.picture.gray.rule.weight != 100
         assert fixed or wish.replicas is None

@@ -103,12 +103,11 @@ def test_a_number_that_can_not_be_wished_is_left_out(observed: Observed) -> None
     assert codes_of(observed) == []
 
 
-def test_a_gray_release_that_failed_half_way_is_not_managed() -> None:
-    """Which version is to serve, somebody has to decide first; the number is that of both versions, and hidden."""
+def test_a_gray_release_that_failed_half_way_is_written_as_one() -> None:
+    """Writing it down ends and promotes nothing; both versions are counted, so the number is the configured one."""
     failed = replace(see_gray(replicas=5, configured=4), status="FAILED")
-    found, findings = adopt(failed, None, fixed=True)
-    assert found == wish(replicas=4)
-    assert [finding.code for finding in findings] == ["failed_component", "gray_failed"]
+    found, [finding] = adopt(failed, None, fixed=True)
+    assert (found, finding.code) == (wish("1.4.2", "1.5.0", 20, replicas=4), "failed_component")
 
 
 def test_the_closer_look_is_for_what_a_row_hides() -> None:

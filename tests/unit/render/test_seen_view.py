@@ -5,8 +5,8 @@ from __future__ import annotations
 from render_golden import check_golden
 
 from statetool.core.model import Address
-from statetool.core.sightings import SeenChange, Sightings, Unsettled
-from statetool.render.refresh import render_sightings, sightings_to_document
+from statetool.core.seen import SeenChange, Sightings, Unsettled
+from statetool.render.seen import render_sightings, sightings_to_document
 from statetool.schema import validator
 
 CART, PAY, GONE = (Address("shop", name) for name in ("cart", "pay", "gone"))

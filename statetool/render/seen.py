@@ -1,6 +1,6 @@
 """What a refresh saw, as text and as a document.
 
-Owns its sections and its closing line. What differs is told by `core/sightings.py`.
+Owns its sections and its closing line. What differs is told by `core/seen.py`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from statetool.core.model import Json
-from statetool.core.sightings import SeenChange, Sightings, Unsettled
+from statetool.core.seen import SeenChange, Sightings, Unsettled
 from statetool.render import words
 from statetool.render.json import FORMAT_VERSION
 from statetool.render.layout import Cell, Page, cell
