@@ -6,7 +6,7 @@ Owns that wait and its bound. Whether a component that stays busy matters is for
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from statetool.apply.run import Emitter, Limits, Platform, Run
@@ -24,13 +24,19 @@ async def wait_until_idle(
     run: Run,
     emitter: Emitter,
     stop: asyncio.Event,
+    started: Collection[str] = frozenset(),
 ) -> tuple[Observed, ...]:
     """The same components in the same order; those that were busy as they are once that ended.
 
-    Only statuses say who is busy here: asking every component's last job would cost one read each. One that is
-    still busy after `job_timeout_s`, can't be read, or when `stop` is set, comes back as it was last seen.
+    Only statuses say who is busy here: asking every component's last job would cost one read each. `started` are the
+    ids of those of which a job is known to run all the same. One that is still busy after `job_timeout_s`, can't be
+    read, or when `stop` is set, comes back as it was last seen.
     """
-    busy = [n for n, component in enumerate(observed) if component.status_class is StatusClass.BUSY]
+    busy = [
+        n
+        for n, component in enumerate(observed)
+        if component.status_class is StatusClass.BUSY or component.component_id in started
+    ]
     result = list(observed)
     if not busy:
         return tuple(result)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from statetool.apply.ending import Ending
 from statetool.apply.run import Run
-from statetool.core.model import Address, Observed, Recorded, Rejection, StatusClass, VersionEntry
-from statetool.core.picture import seen_of
+from statetool.core.model import Address, Observed, Recorded, Rejection, VersionEntry
+from statetool.core.picture import is_worth_recording, seen_of
 from statetool.core.plan import Action, Change, Kind, Plan, WishUpdate
 from statetool.core.state import (
     StateFile,
@@ -82,7 +82,7 @@ class StateKeeper:
             (
                 ((by_id[observed.component_id],), partial(_record_seen, by_id[observed.component_id], observed, at))
                 for observed in self._observed
-                if observed.component_id in by_id and _is_worth_recording(observed)
+                if observed.component_id in by_id and is_worth_recording(observed)
             ),
         )
 
@@ -156,10 +156,3 @@ def _record_rejection(address: Address, rejection: Rejection, state: StateFile) 
 
 def _record_seen(address: Address, observed: Observed, at: str, state: StateFile) -> StateFile:
     return record_seen(state, address, seen_of(observed, state.components[address], at))
-
-
-def _is_worth_recording(observed: Observed) -> bool:
-    """What a job is moving, or a gray release nobody looked into, would only blur what was seen before."""
-    if observed.may_be_releasing:
-        return observed.closer is not None
-    return observed.status_class is not StatusClass.BUSY

@@ -29,20 +29,17 @@ QUESTION = "Do you want this? Only `yes` is taken: "
 ONCE_MORE = "type yes to go on: "
 
 
-def ensure_can_approve(console: Console, *, auto_approve: bool) -> None:
-    """Refuse, before anything is read or locked, a run that could never be approved. Raises UsageError."""
-    if auto_approve:
+def ensure_can_approve(console: Console, *, auto_approve: bool, has_plan: bool = True) -> None:
+    """Refuse, before anything is read or locked, a run that could never be approved. Raises UsageError.
+
+    `has_plan`: whether it carries out a plan, which could be saved and applied instead.
+    """
+    if auto_approve or (console.can_ask and not console.is_json):
         return
-    if console.is_json:
-        raise UsageError(
-            "--json can't ask for approval",
-            hint="add --auto-approve, or apply a saved plan: statetool plan --out FILE, statetool apply --json FILE",
-        )
-    if not console.can_ask:
-        raise UsageError(
-            "there is no terminal to ask for approval",
-            hint="add --auto-approve, or apply a saved plan: statetool plan --out FILE, statetool apply FILE",
-        )
+    flag = "--json " if console.is_json else ""
+    saved = f", or apply a saved plan: statetool plan --out FILE, statetool apply {flag}FILE" if has_plan else ""
+    what = "--json can't ask for approval" if console.is_json else "there is no terminal to ask for approval"
+    raise UsageError(what, hint=f"add --auto-approve{saved}")
 
 
 def ask_for_yes(console: Console) -> bool:

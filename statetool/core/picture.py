@@ -136,6 +136,13 @@ def seen_of(observed: Observed, recorded: Recorded | None, at: str) -> Seen:
     )
 
 
+def is_worth_recording(observed: Observed) -> bool:
+    """What a job is moving, or a gray release nobody looked into, would only blur what was seen before."""
+    if observed.may_be_releasing:
+        return observed.closer is not None
+    return observed.status_class is not StatusClass.BUSY
+
+
 def newest_gray_record(closer: Closer | None) -> Record | None:
     """The record of the gray release that runs, while one runs."""
     if closer is None:

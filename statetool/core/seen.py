@@ -1,21 +1,28 @@
-"""What of the recorded `seen` is no longer what is observed: what `refresh` shows before it writes it down.
+"""What is recorded as last seen, against what is seen now: all that a refresh shows and records.
 
-Owns comparing two looks at a component. It must not touch wishes: what was changed outside stays drift.
+Owns that comparison, and who may be asked to have its workload read again. A refresh never touches a wish, so that
+what was changed outside stays drift. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from statetool.core.canonical import canonical_text
 from statetool.core.model import Address, Json, Observed, Recorded, Seen, VersionPicture
-from statetool.core.picture import picture_paths, seen_of
+from statetool.core.picture import is_worth_recording, picture_paths, seen_of
+from statetool.core.project import Selection
+from statetool.core.state import StateFile, record_seen, transform
+
+_SYNCABLE = frozenset({"RUNNING", "PENDING", "FAILED", "PARTIALLY_FAILED", "UNKNOWN"})
+"""Statuses in which the platform reads a workload again: those of the console, and the one of batches [03_0115]."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenChange:
-    """One value that moved since it was last seen. `last_seen_at` is None where it never was."""
+    """One path that is seen with another value than last time; `before` None: nothing was recorded of it."""
 
     address: Address
     path: str
@@ -25,50 +32,88 @@ class SeenChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What a new look shows: the values that moved, what is to be recorded, and what the platform has no more."""
+class Unsettled:
+    """A component in a status that keeps something from being done with it."""
+
+    address: Address
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """One look at what is recorded.
+
+    `seen` is to be recorded; `missing` are recorded, but not on the platform; `busy` are left as they were seen
+    last; `not_synced` were not asked to be read again; `unchanged` counts the rest.
+    """
 
     changes: tuple[SeenChange, ...]
     seen: Mapping[Address, Seen]
-    gone: tuple[Address, ...]
+    missing: tuple[Address, ...]
+    busy: tuple[Unsettled, ...]
+    unchanged: int
+    not_synced: tuple[Unsettled, ...] = ()
 
 
-def compare_seen(recorded: Mapping[Address, Recorded], observed: Iterable[Observed], at: str) -> Refreshed:
-    """A new look at recorded components against the last one. What a job is moving is looked at another time.
+def may_be_synced(observed: Observed) -> bool:
+    """Whether the platform would read the component's workload again."""
+    return observed.status.upper() in _SYNCABLE
 
-    `observed` need their `closer` where a gray release may be open.
-    """
+
+def compare_sightings(
+    recorded: Mapping[Address, Recorded],
+    observed: Sequence[Observed],
+    selection: Selection,
+    at: str,
+    not_synced: Sequence[Unsettled] = (),
+) -> Sightings:
+    """What a look at `at` tells that the records do not. Those that may be releasing need their `closer`."""
     by_id = {entry.component_id: entry for entry in observed}
     changes: list[SeenChange] = []
     seen: dict[Address, Seen] = {}
-    for address, record in sorted(recorded.items()):
-        now = by_id.get(record.component_id)
-        if now is None or (now.may_be_releasing and now.closer is None):
-            continue
-        after = seen_of(now, record, at)
-        moved = _moved(address, record.seen, after)
-        if moved or record.seen is None:
-            seen[address] = after
-            changes.extend(moved)
-    gone = tuple(sorted(address for address, record in recorded.items() if record.component_id not in by_id))
-    return Refreshed(tuple(changes), seen, gone)
+    missing: list[Address] = []
+    busy: list[Unsettled] = []
+    selected = [entry for address, entry in sorted(recorded.items()) if selection.includes(address)]
+    for entry in selected:
+        found = by_id.get(entry.component_id)
+        if found is None:
+            missing.append(entry.address)
+        elif not is_worth_recording(found):
+            busy.append(Unsettled(entry.address, found.status))
+        else:
+            now = seen_of(found, entry, at)
+            moved = _compare(entry, now)
+            changes += moved
+            if moved:
+                seen[entry.address] = now
+    unchanged = len(selected) - len(missing) - len(busy) - len(seen)
+    return Sightings(tuple(changes), seen, tuple(missing), tuple(busy), unchanged, tuple(not_synced))
 
 
-def _moved(address: Address, before: Seen | None, after: Seen) -> list[SeenChange]:
-    old, new = _paths(before) if before else {}, _paths(after)
-    at = before.at if before else None
+def record_sightings(state: StateFile, sightings: Sightings) -> StateFile:
+    """The state with what was seen; every wish is as it was."""
+    return transform(
+        state,
+        (((address,), partial(record_seen, address=address, seen=seen)) for address, seen in sightings.seen.items()),
+    )
+
+
+def _compare(recorded: Recorded, now: Seen) -> list[SeenChange]:
+    last = recorded.seen
+    old, new = _values(last) if last else {}, _values(now)
     return [
-        SeenChange(address, path, old.get(path), new.get(path), at)
+        SeenChange(recorded.address, path, old.get(path), new.get(path), last.at if last else None)
         for path in dict.fromkeys((*new, *old))
         if canonical_text(old.get(path)) != canonical_text(new.get(path))
     ]
 
 
-def _paths(seen: Seen) -> dict[str, Json]:
-    """The values people know a component by; its last job moves with every one of them and is not told."""
+def _values(seen: Seen) -> dict[str, Json]:
+    """All that is recorded of a look, by path, but for its instant."""
     return {
+        "status": seen.status,
         **picture_paths(VersionPicture(seen.version, seen.gray)),
         "replicas": seen.replicas,
         "available_replicas": seen.available_replicas,
-        "status": seen.status,
+        "last_job_id": seen.last_job_id,
     }

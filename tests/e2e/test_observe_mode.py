@@ -99,3 +99,16 @@ def test_drift_is_reported_and_not_corrected(project: ProjectFolder) -> None:
     project.call("drift", "--correct", "--auto-approve")
     assert project.shown("cart")[2:] == (6, 6)
     project.call("drift")
+
+
+def test_a_raw_action_is_refused_unless_it_changes_nothing(project: ProjectFolder) -> None:
+    """`action` is under the mode like an apply; to have a workload read again changes nothing that runs."""
+    watched(project)
+    told = project.run("action", "restart", "shop/cart", "--auto-approve", code=4)
+    assert "observe_mode: restart is not sent" in told.out
+    assert project.log() == []
+    project.call("action", "sync_workload", "shop/cart", "--auto-approve")
+    assert project.sent() == ["cart sync_workload"]
+    project.configure(more="mode: observe\nmanage: [shop]\n")
+    project.call("action", "restart", "shop/cart", "--auto-approve")
+    assert project.sent() == ["cart sync_workload", "cart restart"]

@@ -11,7 +11,7 @@ from statetool.core.model import GrayRule, Job, JobPhase
 from statetool.errors import NotFound, ServerFailed
 
 
-def wait(lab, names, *, later=(), stop_at=None):
+def wait(lab, names, *, later=(), stop_at=None, started=frozenset()):
     """Wait for these components; returns what came back, the events, and how long it took."""
 
     async def work():
@@ -24,7 +24,13 @@ def wait(lab, names, *, later=(), stop_at=None):
         events: list[Event] = []
         observed = [lab.platform.components[f"id-{name}"].observed for name in names]
         result = await wait_until_idle(
-            lab.platform, observed, limits=lab.limits, run=lab.run, emitter=Emitter(lab.run, events.append), stop=stop
+            lab.platform,
+            observed,
+            limits=lab.limits,
+            run=lab.run,
+            emitter=Emitter(lab.run, events.append),
+            stop=stop,
+            started=started,
         )
         return result, events, loop.time()
 
@@ -106,3 +112,16 @@ def test_a_mistake_of_ours_is_not_swallowed(lab) -> None:
     lab.platform.add("a", status="UPGRADING", read_errors=[ZeroDivisionError("ours")])
     with pytest.raises(ZeroDivisionError):
         wait(lab, "a")
+
+
+def test_a_job_that_no_status_shows_is_waited_for_where_it_is_known(lab) -> None:
+    """What the caller started itself."""
+    lab.platform.add("a", last_job_id="JOB1")
+    lab.platform.add("b", last_job_id="JOB2")
+    lab.platform.jobs["JOB1"] = lab.platform.jobs["JOB2"] = Job("JOB1", JobPhase.RUNNING, "RUNNING")
+    done = Job("JOB1", JobPhase.SUCCEEDED, "SUCCEEDED")
+    later = [(60, lambda: lab.platform.jobs.update(JOB1=done))]
+    result, events, took = wait(lab, "ab", later=later, started={"id-a"})
+    assert [component.status for component in result] == ["RUNNING", "RUNNING"]
+    assert {event.data["address"] for event in events} == {"shop/a@prod"}
+    assert 60 <= took < 80

@@ -103,6 +103,13 @@ def test_a_number_that_can_not_be_wished_is_left_out(observed: Observed) -> None
     assert codes_of(observed) == []
 
 
+def test_a_gray_release_that_failed_half_way_is_written_as_one() -> None:
+    """Writing it down ends and promotes nothing; both versions are counted, so the number is the configured one."""
+    failed = replace(see_gray(replicas=5, configured=4), status="FAILED")
+    found, [finding] = adopt(failed, None, fixed=True)
+    assert (found, finding.code) == (wish("1.4.2", "1.5.0", 20, replicas=4), "failed_component")
+
+
 def test_the_closer_look_is_for_what_a_row_hides() -> None:
     """It costs two requests each."""
     assert not needs_look_to_adopt(see(), fixed=True)
@@ -110,13 +117,22 @@ def test_the_closer_look_is_for_what_a_row_hides() -> None:
     assert needs_look_to_adopt(see_gray(), fixed=False)
     assert not needs_look_to_adopt(see(status="STOPPED"), fixed=False)
     assert needs_look_to_adopt(see(status="STOPPED"), fixed=True)
+    assert needs_look_to_adopt(see(status="FAILED"), fixed=False)
 
 
 @AUTO
 @pytest.mark.parametrize(
     "observed",
-    [see(), see_gray(), see_gray(rule=100), see(status="STOPPED", replicas=0), see(status="FAILED"), see(status="X")],
-    ids=["running", "graying", "all traffic", "stopped", "failed", "busy"],
+    [
+        see(),
+        see_gray(),
+        see_gray(rule=100),
+        see(status="STOPPED", replicas=0),
+        see(status="FAILED"),
+        replace(see_gray(), status="FAILED"),
+        see(status="X"),
+    ],
+    ids=["running", "graying", "all traffic", "stopped", "failed", "failed while graying", "busy"],
 )
 def test_a_plan_of_it_only_records(observed: Observed, fixed: bool) -> None:
     """The purpose of all this: nothing to do, nothing held back, nothing denied."""
