@@ -13,6 +13,7 @@ from statetool.apply.run import Emitter, Limits, Platform, Run
 from statetool.apply.waiting import TEMPORARY, is_job_running, look_at, pause_s
 from statetool.core.events import EventType
 from statetool.core.model import Observed, StatusClass
+from statetool.core.picture import is_releasing
 from statetool.errors import PlatformError
 
 
@@ -81,7 +82,6 @@ async def wait_until_idle(
 async def _is_idle(platform: Platform, observed: Observed) -> bool:
     if observed.status_class is StatusClass.BUSY:
         return False
-    # A gray release may pause while the job that started it still runs [U15].
-    if observed.status_class is StatusClass.GRAYING or observed.last_job_id is None:
+    if is_releasing(observed) or observed.last_job_id is None:
         return True
     return not await is_job_running(platform, observed.last_job_id)

@@ -17,7 +17,7 @@ from statetool.apply.run import SharedRun
 from statetool.apply.waiting import follow_job, is_job_running, look_at, pause_s, try_look_at
 from statetool.core.events import EventType
 from statetool.core.model import Job, JobPhase, Json, Observed, StatusClass
-from statetool.core.picture import observed_values
+from statetool.core.picture import is_releasing, observed_values
 from statetool.core.plan import Action
 from statetool.errors import PlatformError, StateConflictOnPlatform
 
@@ -129,8 +129,7 @@ class Operation:
     async def _is_busy(self, observed: Observed) -> bool:
         if observed.status_class is StatusClass.BUSY:
             return True
-        # The job that started a gray release may run for as long as the release pauses [U15].
-        if observed.status_class is StatusClass.GRAYING or observed.last_job_id is None:
+        if is_releasing(observed) or observed.last_job_id is None:
             return False
         if observed.last_job_id in self._shared.ended_jobs:
             return False

@@ -63,6 +63,11 @@ def open_release(observed: Observed) -> Record | None:
     return newest if newest.deploy_type == GRAY_RELEASE and not serves_alone else None
 
 
+def is_releasing(observed: Observed) -> bool:
+    """Whether a gray release is open: it pauses, or it failed half way. The job that started it may run on [U15]."""
+    return observed.status_class is StatusClass.GRAYING or open_release(observed) is not None
+
+
 def is_unclear(observed: Observed) -> bool:
     """Whether a graying component hides what it is doing: no gray record, or a row version nobody recorded."""
     if observed.status_class is not StatusClass.GRAYING:
