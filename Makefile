@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit bench format clean
+.PHONY: help demo test check lint types unit search bench format clean
 
 help:  ## What can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ types: $(READY)
 
 unit: $(READY)
 	@$(BIN)/pytest -q -n $(WORKERS)
+
+search: $(READY)  ## The property tests with ten times the examples; minutes, not seconds
+	@STATETOOL_TEST_FACTOR=10 $(BIN)/pytest -q -n $(WORKERS) tests/property tests/sandbox/test_switches_random.py
 
 bench: $(READY)  ## Wall and CPU seconds, memory and requests for 1,000 and 15,000 components
 	@$(BIN)/python benches/bench.py

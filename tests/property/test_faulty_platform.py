@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_worlds import APPLICATION, Shop, Story, switches
 
@@ -95,7 +96,7 @@ def works(draw: st.DrawFn) -> Story:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@bounded(50)
 @given(works(), st.lists(faults(), min_size=1, max_size=3))
 def test_what_is_told_is_true_and_nothing_is_sent_twice(story: Story, wrong: list[dict[str, Any]]) -> None:
     """An action that is done shows its value; what was refused was not carried out; no accepted request comes twice,

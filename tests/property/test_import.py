@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from budgets import bounded
 from core_builders import CIRCUMSTANCES, EARLIER, NOW, deployed, make_rules
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from statetool.core.adoption import needs_look_to_adopt
@@ -153,7 +154,7 @@ def carry_out(plan: Plan, state: StateFile) -> StateFile:
     return state
 
 
-@settings(max_examples=150, deadline=None)
+@bounded(60)
 @given(worlds(), st.booleans())
 def test_what_runs_is_written_so_that_a_plan_does_nothing(
     world: tuple[Application, list[Observed]], fixed: bool
@@ -178,7 +179,7 @@ def test_what_runs_is_written_so_that_a_plan_does_nothing(
         assert carry_out(plan_of(desired, state, moved), state) is state
 
 
-@settings(max_examples=150, deadline=None)
+@bounded(60)
 @given(worlds(), st.booleans())
 def test_nothing_uncertain_is_written_down(world: tuple[Application, list[Observed]], fixed: bool) -> None:
     """Of a busy component only the name; of a gray release no weight that would promote it, and all or nothing."""
@@ -199,7 +200,7 @@ def test_nothing_uncertain_is_written_down(world: tuple[Application, list[Observ
         assert fixed or wish.replicas is None
 
 
-@settings(max_examples=150, deadline=None)
+@bounded(60)
 @given(worlds(), st.data())
 def test_a_second_import_finds_only_what_is_new(world: tuple[Application, list[Observed]], data: st.DataObject) -> None:
     """Some of the components first, then the rest: what was written is recognised, whatever it is called."""
@@ -214,7 +215,7 @@ def test_a_second_import_finds_only_what_is_new(world: tuple[Application, list[O
     assert {e.address for e in load(both)} == {*(first.addresses or {}).values(), *(second.addresses or {}).values()}
 
 
-@settings(max_examples=300, deadline=None)
+@bounded(120)
 @given(texts)
 def test_text_survives_as_a_scalar(text: str) -> None:
     """As a value of YAML it is one line, and either reads back as that text or is refused aloud."""
@@ -226,7 +227,7 @@ def test_text_survives_as_a_scalar(text: str) -> None:
         assert {k: e.node.value for k, e in root.entries.items()} == {"key": text, "after": "x"}  # type: ignore[union-attr]
 
 
-@settings(max_examples=150, deadline=None)
+@bounded(60)
 @given(texts, texts, texts, st.lists(texts, max_size=3))
 def test_comments_and_names_end_where_they_should(name: str, environment: str, version: str, said: list[str]) -> None:
     """A document says what it was made of or is called unwritable; nothing in it adds a key, a line or a document."""

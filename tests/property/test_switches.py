@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from sandbox_worlds import NOT_HERE, Shop, Story, stories, switches
 
 from statetool.core.diff import observed_state
@@ -61,7 +62,7 @@ def shown(shop: Shop, manifest: Manifest) -> dict[str, tuple[VersionPicture | No
     return values
 
 
-@settings(max_examples=100, deadline=None)
+@bounded(40)
 @given(stories(), switches(), switches())
 def test_the_same_end_under_any_two_platforms(story: Story, one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two random combinations of the sandbox's switches: the same components come to the same values, the same wishes

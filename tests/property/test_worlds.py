@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_worlds import APPLICATION, NAMES, Shop, Story, load, stories
 
@@ -19,10 +20,6 @@ from statetool.core.plan_document import plan_from_document, plan_to_document
 from statetool.core.state import record_seen
 
 Manifest = tuple[Desired, ...]
-
-
-def bounded(examples: int) -> Callable[..., Any]:
-    return settings(max_examples=examples, deadline=None)
 
 
 # Plan, apply, plan
@@ -81,7 +78,7 @@ def unfinished(plan: Plan) -> set[Address | None]:
     return {entry.address for entry in listed}
 
 
-@bounded(120)
+@bounded(60)
 @given(stories(disturbed=False))
 def test_plan_apply_plan_is_empty(story: Story) -> None:
     """In a world where nobody else does anything, for a first apply and for an edited manifest."""
@@ -91,7 +88,7 @@ def test_plan_apply_plan_is_empty(story: Story) -> None:
             ensure_settled(shop, manifest, plan)
 
 
-@bounded(160)
+@bounded(80)
 @given(stories())
 def test_plan_apply_plan_is_empty_whatever_others_did_before(story: Story) -> None:
     """The same after disturbances; and the state learns what is wished where, and only where, it came true. Numbers
@@ -157,7 +154,7 @@ def test_instances_that_a_rollback_takes_away_are_put_back() -> None:
 # Others
 
 
-@bounded(80)
+@bounded(40)
 @given(stories())
 def test_what_is_not_in_the_plan_is_not_touched(story: Story) -> None:
     """No request for a component without an action, and none for a gray release that is somebody else's, unless
@@ -190,7 +187,7 @@ def is_foreign(observed: Observed, manifest: Manifest, recorded: Mapping[Address
 # Two memories
 
 
-@bounded(80)
+@bounded(40)
 @given(stories(), st.sampled_from(["normal", "drift"]), st.booleans())
 def test_reading_never_changes_a_cause(story: Story, mode: Any, correct: bool) -> None:
     """Planning, looking for drift and recording what was seen, at any time and however often: the same plan
@@ -237,7 +234,7 @@ def decided(plan: Plan) -> dict[str, Any]:
 # Order of input
 
 
-@bounded(50)
+@bounded(25)
 @given(stories(), st.randoms(use_true_random=False))
 def test_the_plan_is_the_same_for_any_order_of_files_and_components(story: Story, random: Any) -> None:
     """Components in any order, in one file or many, observed in any order. Only their places in files differ."""
@@ -274,7 +271,7 @@ def without_origins(plan: Plan) -> dict[str, Any]:
 # Saved plans
 
 
-@bounded(80)
+@bounded(40)
 @given(stories())
 def test_a_saved_plan_applied_twice_sends_nothing_the_second_time(story: Story) -> None:
     """Whatever it held. What a later action of the plan itself moved on from may be told as stale."""
@@ -294,7 +291,7 @@ def test_a_saved_plan_applied_twice_sends_nothing_the_second_time(story: Story) 
 # Drift
 
 
-@bounded(80)
+@bounded(40)
 @given(stories())
 def test_correcting_drift_puts_back_what_it_may_and_edits_nothing(story: Story) -> None:
     """All its actions are done, no wish changes, and there is nothing left that it would do."""
@@ -316,7 +313,7 @@ def test_correcting_drift_puts_back_what_it_may_and_edits_nothing(story: Story) 
 # Jobs that fail
 
 
-@bounded(80)
+@bounded(40)
 @given(stories(), st.sets(st.sampled_from(NAMES), min_size=1))
 def test_a_failed_job_stops_what_depends_on_it_and_the_next_applies_go_on(story: Story, failing: set[str]) -> None:
     """Failures are those of the jobs that failed; no wish of theirs is recorded; then everything settles."""

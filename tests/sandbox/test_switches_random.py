@@ -1,5 +1,6 @@
 """Any combination of switches, any sequence of requests: what holds in every world."""
 
+from budgets import FACTOR
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +93,7 @@ def check_at_rest(world, combination):
         assert used is records[0] or combination["newer_records"] == "kept"
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30 * FACTOR, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(COMBINATIONS, st.lists(STEPS, min_size=1, max_size=14))
 def test_any_combination(make_world, combination, steps):
     """Nothing falls over, and the world stays consistent after every step and at its end."""

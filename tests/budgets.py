@@ -1,0 +1,16 @@
+"""How many examples a property test tries: few at every commit, many where somebody searches (`make search`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import settings
+
+FACTOR = int(os.environ.get("STATETOOL_TEST_FACTOR", "1"))
+
+
+def bounded(examples: int) -> Callable[..., Any]:
+    """Settings for `examples` examples, times the factor."""
+    return settings(max_examples=examples * FACTOR, deadline=None)
