@@ -96,7 +96,7 @@ def works(draw: st.DrawFn) -> Story:
     )
 
 
-@bounded(50)
+@bounded(30)
 @given(works(), st.lists(faults(), min_size=1, max_size=3))
 def test_what_is_told_is_true_and_nothing_is_sent_twice(story: Story, wrong: list[dict[str, Any]]) -> None:
     """An action that is done shows its value; what was refused was not carried out; no accepted request comes twice,

@@ -62,7 +62,7 @@ def shown(shop: Shop, manifest: Manifest) -> dict[str, tuple[VersionPicture | No
     return values
 
 
-@bounded(40)
+@bounded(30)
 @given(stories(), switches(), switches())
 def test_the_same_end_under_any_two_platforms(story: Story, one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two random combinations of the sandbox's switches: the same components come to the same values, the same wishes
