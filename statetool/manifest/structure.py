@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from statetool.manifest import nodes
-from statetool.manifest.nodes import Node, Scalar
+from statetool.manifest.nodes import Node, Scalar, plain_value
 from statetool.schema import SchemaError, Validator, file_validator
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
@@ -48,8 +48,6 @@ _LATE = {"missing_key": 1, "duplicate_item": 2}
 """Said after whatever else stands at the same place."""
 _NEAR = 0.75
 """Below this likeness a suggestion is a guess: `release` is not a misspelt `replicas`."""
-_MAX_DEPTH = 64
-"""As deep as a file may be written. Only aliases get deeper, far below where any schema looks: cut off there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Rules:
     def check(self, root: Node) -> list[Problem]:
         """What is wrong with the node and all under it, in the document's order, but for what the reader refused."""
         found: dict[Problem, None] = {}  # a dict: a text too long and of a wrong pattern is two errors, but one problem
-        for error in self.validator.iter_errors(_values(root)):
+        for error in self.validator.iter_errors(plain_value(root)):
             found.update(dict.fromkeys(_translate(error, root)))
         # jsonschema goes by the order of the schema or of a set; people by that of the document.
         return sorted(found, key=lambda problem: (_LATE.get(problem.code, 0), _find(root, problem.path)[1]))
@@ -90,15 +88,6 @@ class Rules:
 def load_rules(name: str, *keys: str) -> Rules:
     """The rules of the schema of that name, or for what stands under these keys there; made once a process."""
     return Rules(file_validator(name, *keys))
-
-
-def _values(node: Node, depth: int = _MAX_DEPTH) -> object:
-    """The node as jsonschema takes it."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, nodes.Mapping):
-        return {key: _values(entry.node, depth - 1) for key, entry in node.entries.items()} if depth else {}
-    return [_values(item, depth - 1) for item in node.items] if depth else []
 
 
 def _find(root: Node, path: KeyPath) -> tuple[Node, list[tuple[int, int]]]:

@@ -24,6 +24,7 @@ from statetool.manifest.encoding import decode, name_character
 from statetool.manifest.nodes import Document, Entry, Mapping, Node, Scalar, ScalarValue, Sequence
 
 MAX_DEPTH = 64
+"""Levels of maps and lists, aliases written out: whoever walks a tree may recurse."""
 MAX_ALIASED_NODES = 100_000
 """Nodes one file may gain by aliases: far above honest use, far below what hurts."""
 MAX_INTEGER = 2**53 - 1
@@ -93,12 +94,14 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class _Frame:
-    """A collection whose end was not seen yet. `size` counts the nodes under it, aliases expanded."""
+    """A collection whose end was not seen yet. `size` counts the nodes and `height` the levels under it, itself
+    included, aliases expanded."""
 
     node: Mapping | Sequence
     anchor: str | None
     key: Node | None = None
     size: int = 1
+    height: int = 1
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ class _Composer:
     documents: list[Document] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     stack: list[_Frame] = field(default_factory=list)
-    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)
     aliased: int = 0
     last_line: int = 1
 
@@ -164,10 +167,10 @@ class _Composer:
         value = raw if quoted else self._resolve(raw, event)
         node = Scalar(value, raw, quoted, start.line + 1, start.column + 1, len(self.diagnostics) > noted)
         if event.anchor is not None:
-            self.anchors[event.anchor] = (node, 1)
+            self.anchors[event.anchor] = (node, 1, 0)
         if not self.stack and raw == "" and not quoted:
             return  # an empty document
-        self._add(node, 1)
+        self._add(node, 1, 0)
 
     def _check_text(self, raw: str, event: Any, quoted: bool) -> None:
         if not quoted and not raw.isascii():
@@ -211,8 +214,7 @@ class _Composer:
         return float(raw) if _FRACTION.fullmatch(raw) else raw
 
     def _open(self, event: Any) -> None:
-        if len(self.stack) >= MAX_DEPTH:
-            self._stop("too_deep", f"nested more than {MAX_DEPTH} levels deep", "no file needs that", self._mark(event))
+        self._check_depth(1, event)
         self._check_tag(event)
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         self.last_line = line
@@ -220,11 +222,15 @@ class _Composer:
         node: Mapping | Sequence = Mapping({}, line, column) if is_map else Sequence([], line, column)
         self.stack.append(_Frame(node, event.anchor))
 
+    def _check_depth(self, height: int, event: Any) -> None:
+        if len(self.stack) + height > MAX_DEPTH:
+            self._stop("too_deep", f"nested more than {MAX_DEPTH} levels deep", "no file needs that", self._mark(event))
+
     def _close(self) -> None:
         frame = self.stack.pop()
         if frame.anchor is not None:
-            self.anchors[frame.anchor] = (frame.node, frame.size)
-        self._add(frame.node, frame.size)
+            self.anchors[frame.anchor] = (frame.node, frame.size, frame.height)
+        self._add(frame.node, frame.size, frame.height)
 
     def _add_alias(self, event: Any) -> None:
         name: str = event.anchor
@@ -238,7 +244,8 @@ class _Composer:
                 "write the value out, or put text that starts with * in quotes",
                 self._mark(event),
             )
-        node, size = known
+        node, size, height = known
+        self._check_depth(height, event)
         self.aliased += size
         if self.aliased > MAX_ALIASED_NODES:
             self._stop(
@@ -247,14 +254,16 @@ class _Composer:
                 "write the values out, or use `defaults`",
                 self._mark(event),
             )
-        self._add(node, size)
+        self._add(node, size, height)
 
-    def _add(self, node: Node, size: int) -> None:
+    def _add(self, node: Node, size: int, height: int) -> None:
         if not self.stack:
             self.documents.append(Document(self.file, node))
             return
         frame = self.stack[-1]
         frame.size += size
+        if height >= frame.height:
+            frame.height = height + 1
         if isinstance(frame.node, Sequence):
             frame.node.items.append(node)
         elif frame.key is None:
