@@ -28,7 +28,7 @@ MAX_BASES = 16
 MAX_INHERITED_NODES = 1_000_000
 """Nodes that all documents together may take from their bases: far above honest use, as with aliases."""
 
-_LOOKS_LIKE_EXTENDS = re.compile(rb"^extends:[ ]+[\"']?([^\s\"'#]+)", re.MULTILINE)
+_LOOKS_LIKE_EXTENDS = re.compile(rb"^extends:[ ]+[\"']?([^\s\"'#\0]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,14 +76,17 @@ def _without_repeated(parts: Iterable[Part]) -> tuple[list[Part], list[Diagnosti
 
 
 def _repeated(part: Part, known: Part) -> Diagnostic:
+    """What a document has from its base stands in one place for several documents: it is they that have to differ."""
     address, origin = part.desired.address, part.desired.origin
-    message = f"component {address} is described twice, first at {known.desired.origin}"
+    first = str(known.desired.origin)
     hint = "merge the two, or name the environment of their documents where they are different components"
-    if origin == known.desired.origin:
-        # One place, read for two documents: they are what has to differ.
-        message = f"component {address} of {origin.file} is described twice: for the document at {known.document} too"
-        hint = f"give each document that extends {origin.file} an environment of its own"
+    if known.desired.origin.file != known.document.file:
+        first += f" for the document at {known.document}"
+        hint = "give each document that extends a base an environment of its own"
+    if origin.file != part.document.file:
         origin = part.document
+        hint = "give each document that extends a base an environment of its own"
+    message = f"component {address} is described twice, first at {first}"
     return Diagnostic("duplicate_component", message, hint, origin, str(address))
 
 

@@ -176,7 +176,7 @@ def _unquoted(schema: Schema, node: Scalar) -> _Words:
         hint = f"put it in quotes; it must be {schema.get('patternErrorMessage')}"
     kind = "truth value" if isinstance(node.value, bool) else "number"
     if node.substituted:
-        return _Words("unquoted_text", f" must be text, but {say_value(node)} without quotes is a {kind}", hint)
+        return _Words("unquoted_text", f" must be text, but without quotes {say_value(node)} is a {kind}", hint)
     after = f" must be text, but {node.raw} without quotes is the {kind} {json.dumps(node.value)}"
     return _Words("unquoted_text", after, hint)
 

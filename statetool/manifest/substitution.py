@@ -146,13 +146,14 @@ class Substituter:
         return [self.variables.known[name] for name in names]
 
     def _undefined(self, names: list[str]) -> tuple[str, str, str]:
-        name = names[0] if len(names[0]) <= _LONGEST_NAME else names[0][:_LONGEST_NAME] + "..."
+        name, *others = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in names]
+        what = f"the variable {name} is"
+        if others:
+            last = others[0] if len(others) == 1 else f"{len(others)} others"
+            what = f"the variables {name} and {last} are"
         near = self._near(names[0], self.variables.known)
-        others = f", and {len(names) - 1} more variables are not" if len(names) > 1 else ""
         hint = f"set it with --var {name}=VALUE, in a file for --var-file, or as {PREFIX}{name}"
-        if near:
-            hint = f"did you mean ${{var.{near}}}? else {hint}"
-        return "undefined_variable", f"the variable {name} is not set{others}", hint
+        return "undefined_variable", f"{what} not set", f"did you mean ${{var.{near}}}? else {hint}" if near else hint
 
 
 def _names(root: Node) -> Iterator[str]:

@@ -77,7 +77,8 @@ def _read_variables(path: Path, diagnostics: list[Diagnostic]) -> dict[str, Vari
 
 def _take(document: Document, diagnostics: list[Diagnostic]) -> dict[str, Variable]:
     for problem in load_rules("variables").check(document.root):
-        message = problem.before + describe(problem.path, "the file of variables") + problem.after
+        what = f"variable {describe(problem.path, '')}" if problem.path else "the file of variables"
+        message = problem.before + what + problem.after
         diagnostics.append(Diagnostic(problem.code, message, problem.hint, problem.mark))
     known = {}
     for name, entry in document.root.entries.items() if isinstance(document.root, nodes.Mapping) else ():

@@ -291,7 +291,8 @@ def test_overlays_that_do_not_differ_describe_a_component_twice(project: Project
     (found,) = project.refuse()
     assert (found.code, str(found.mark)) == ("duplicate_component", "manifests/b.yaml:1:1")
     assert "manifests/a.yaml:1:1" in found.message
-    assert "extends manifests/base.yaml" in (found.hint or "")
+    assert "manifests/base.yaml:6:3" in found.message
+    assert "environment of its own" in (found.hint or "")
 
 
 def test_an_incomplete_overlay_lacks_its_application(project: Project) -> None:
