@@ -23,6 +23,8 @@ from statetool.manifest.structure import load_rules
 from statetool.manifest.yaml_reader import read_yaml
 
 EXTENDS = "extends"
+MAX_TOTAL_BYTES = 64 * 1024 * 1024
+"""Of all manifests together, which are held until it is known which of them are bases: a million components."""
 MAX_BASES = 16
 """How many bases one document may stand on, one on the other."""
 MAX_INHERITED_NODES = 1_000_000
@@ -73,16 +75,22 @@ class Library:
     """
 
     def __init__(
-        self, root: Path, sources: Sequence[ManifestFile], *, most_inherited: int = MAX_INHERITED_NODES
+        self,
+        root: Path,
+        sources: Sequence[ManifestFile],
+        *,
+        most_inherited: int = MAX_INHERITED_NODES,
+        most_bytes: int = MAX_TOTAL_BYTES,
     ) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.complete = True
         self.written: list[Document] = []
         self._root = root
-        self._found = [self._read(source) for source in sources]
         self._by_path: dict[str, _File] = {}
-        self._inherited = 0
+        self._inherited = self._bytes = 0
         self._most_inherited = most_inherited
+        self._most_bytes = most_bytes
+        self._found = [self._read(source) for source in sources]
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -106,12 +114,24 @@ class Library:
 
     def _read(self, source: ManifestFile, user: Node | None = None) -> _File:
         """`user` is the value that names the file, where it was not found in a folder."""
-        data = read_file(source)
-        if not isinstance(data, Diagnostic):
-            return _File(source, data)
-        self.diagnostics.append(replace(data, mark=user.mark) if user else data)
+        if self._bytes <= self._most_bytes:
+            data = read_file(source)
+            if not isinstance(data, Diagnostic):
+                self._bytes += len(data)
+                if self._bytes > self._most_bytes:
+                    self._note_too_much(source)
+                return _File(source, data)
+            self.diagnostics.append(replace(data, mark=user.mark) if user else data)
         self.complete = False
         return _File(source, None, complete=False, is_broken=True)
+
+    def _note_too_much(self, source: ManifestFile) -> None:
+        self._note(
+            "project_too_large",
+            f"manifests of more than {self._most_bytes // 1024**2} MiB: what follows {source.shown} is not read",
+            "name fewer folders under `manifests` in statetool.yaml, or split the project",
+            SourceMark(source.shown, 1, 1),
+        )
 
     def _parse(self, file: _File) -> None:
         """Does nothing the second time."""

@@ -435,6 +435,18 @@ def test_a_large_base_copied_often_is_refused_in_words(project: Project) -> None
     assert (found.code, library.complete) == ("extends_limit", False)
 
 
+def test_all_manifests_together_have_a_limit(project: Project) -> None:
+    """They are held until it is known which of them are bases. Said once."""
+    for name in "abcde":
+        project.write(f"application: {name}\n#{'x' * 100}\n", f"{name}.yaml")
+    files, _ = find_files(project.root, [Path("manifests")])
+    assert len(list(Library(project.root, files, most_bytes=1000).documents())) == 5
+    library = Library(project.root, files, most_bytes=200)
+    assert len(list(library.documents())) == 2
+    assert [(d.code, str(d.mark)) for d in library.diagnostics] == [("project_too_large", "manifests/b.yaml:1:1")]
+    assert not library.complete
+
+
 @pytest.mark.parametrize("key", ['"extends"', '"\\x65xtends"', "? extends\n"])
 def test_however_the_key_is_written(project: Project, key: str) -> None:
     """Quotes and escapes are the same key."""
