@@ -38,11 +38,14 @@ _SANDBOX = "sandbox:"
 _DEFAULTS: Mapping[str, object] = {
     "platform.auth": "auto",
     "platform.abort": "rollback",
+    "platform.gray_rule_body": "flat",
     "state.backend": "local",
     "state.path": ".statetool/state.json",
     "manifests": ["manifests/"],
     "limits.parallelism": 10,
     "limits.jobs_in_flight": 50,
+    "limits.reads_per_second": 20,
+    "limits.writes_per_minute": 300,
     "limits.max_failures": 5,
     "limits.job_timeout_s": 1200,
     "limits.poll_interval_s": 5,
@@ -78,10 +81,13 @@ class Settings:
     auth: AuthMode
     iam_endpoint: str
     abort: Literal["rollback", "rollback_current"]
+    gray_rule_body: Literal["flat", "gray_release", "deploy_strategy"]
     state_path: Path
     manifests: tuple[Path, ...]
     parallelism: int
     jobs_in_flight: int
+    reads_per_second: float
+    writes_per_minute: float
     max_failures: int
     job_timeout_s: float
     poll_interval_s: float
@@ -282,10 +288,13 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
         auth=cast(AuthMode, reader.get("platform.auth")),
         iam_endpoint=_find_iam_endpoint(reader, endpoint, region_name),
         abort=cast(Literal["rollback", "rollback_current"], reader.get("platform.abort")),
+        gray_rule_body=reader.get("platform.gray_rule_body"),
         state_path=root / str(reader.get("state.path")),
         manifests=tuple(root / location for location in reader.get("manifests")),
         parallelism=reader.get("limits.parallelism"),
         jobs_in_flight=reader.get("limits.jobs_in_flight"),
+        reads_per_second=float(reader.get("limits.reads_per_second")),
+        writes_per_minute=float(reader.get("limits.writes_per_minute")),
         max_failures=reader.get("limits.max_failures"),
         job_timeout_s=float(reader.get("limits.job_timeout_s")),
         poll_interval_s=float(reader.get("limits.poll_interval_s")),

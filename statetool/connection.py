@@ -43,13 +43,21 @@ async def connect(
 ) -> AsyncIterator[ServiceStage]:
     """The platform: over the network, or the sandbox in this process, which the client can't tell apart."""
     from statetool.servicestage.client import ServiceStage
+    from statetool.servicestage.rate import Rates
 
     if settings.sandbox_path is not None:
         async with _connect_in_process(settings, settings.sandbox_path) as platform:
             yield platform
         return
     auth = auth_of(settings, credentials, allowed_hosts)
-    async with ServiceStage(settings.endpoint, settings.project_id, auth=auth, allowed_hosts=allowed_hosts) as platform:
+    async with ServiceStage(
+        settings.endpoint,
+        settings.project_id,
+        auth=auth,
+        allowed_hosts=allowed_hosts,
+        gray_rule_body=settings.gray_rule_body,
+        rates=Rates(settings.reads_per_second, settings.writes_per_minute),
+    ) as platform:
         yield platform
 
 
@@ -82,7 +90,13 @@ async def _connect_in_process(settings: Settings, sandbox_path: Path) -> AsyncIt
     sandbox = open_sandbox(sandbox_path)
     try:
         transport = SandboxTransport(sandbox)
-        async with ServiceStage(settings.endpoint, settings.project_id, auth=None, transport=transport) as platform:
+        async with ServiceStage(
+            settings.endpoint,
+            settings.project_id,
+            auth=None,
+            transport=transport,
+            gray_rule_body=settings.gray_rule_body,
+        ) as platform:
             yield platform
     finally:
         sandbox.close()

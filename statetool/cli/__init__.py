@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "apply": "Do it: plan, ask, follow every job to its end",
     "show": "Show a saved plan, or the state, offline",
     "drift": "Show what was changed outside, and put it back",
+    "action": "One verb of the platform on one component",
     "state": "Read the recorded state",
     "rollout": "Gray releases of one component",
     "sandbox": "The simulated platform: serve, seed, disturb, reset",

@@ -48,7 +48,8 @@ def disturb(tables: Tables, address: str, change: Disturbance, now_ms: int) -> N
     component = tables.component(resolve(tables, address, now_ms))
     if component is None:
         raise SandboxError(f"no component {address!r} in the sandbox")
-    changed, job = disturbed(component, change, now_ms, f"JOB{uuid.uuid4()}")
+    keep_newer = tables.switches().newer_records == "kept"
+    changed, job = disturbed(component, change, now_ms, f"JOB{uuid.uuid4()}", keep_newer=keep_newer)
     tables.put_component(changed)
     if job is not None:
         tables.add_job(job)

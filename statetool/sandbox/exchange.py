@@ -25,6 +25,7 @@ from statetool.sandbox.fault_schedule import (
     strike,
 )
 from statetool.sandbox.faults import JOB_KINDS, Fault, FaultKind
+from statetool.sandbox.gray import rule_body
 from statetool.sandbox.model import LogEntry
 from statetool.sandbox.tables import Tables
 
@@ -174,7 +175,8 @@ class Exchange:
         if self.is_logged:
             text = self.body.decode("utf-8", "replace")
             kind = None if fault is None else str(fault.kind)
-            tables.add_log(LogEntry(self.now_ms, self.method, self.path, text, status_code, job_id, kind))
+            form = _gray_rule_body(self.method, self.path, self.body)
+            tables.add_log(LogEntry(self.now_ms, self.method, self.path, text, status_code, job_id, kind, form))
 
     def _occasion(self, tables: Tables) -> Occasion:
         path = short_path(self.path)
@@ -198,6 +200,14 @@ def _spoil_jobs(tables: Tables, fault: Fault) -> bool:
             tables.put_job(spoilt[1])
             hits += 1
     return hits > 0
+
+
+def _gray_rule_body(method: str, path: str, body: bytes) -> str | None:
+    """What a modify_gray_rule looks like (`gray.rule_body`), whether it was accepted or not; None for the rest."""
+    path = short_path(path)
+    if component_of(path) is None or action_of(method, path, body) != "modify_gray_rule":
+        return None
+    return rule_body(json.loads(body).get("parameters"))
 
 
 def http_date(at_ms: int) -> str:

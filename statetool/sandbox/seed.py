@@ -219,7 +219,7 @@ def _component(
         actual=actual,
         available=_available(wish.status, actual),
         status=wish.status,
-        current=wish.version,
+        used=len(wish.history),
         records=tuple(records),
         last_job_id=records[-1].job_ids[-1],
         create_ms=create_ms,

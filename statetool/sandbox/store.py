@@ -19,7 +19,7 @@ from statetool.sandbox.tables import Tables
 
 DEFAULT_PROJECT_ID = "0123456789abcdef0123456789abcdef"
 _APPLICATION_ID = 0x53544742  # marks the file as a sandbox world in its header
-_FORMAT = 3
+_FORMAT = 4
 _BUSY_SECONDS = 30.0
 
 # body: the fault as JSON; seen, fired, until_ms, problem: its counters (fault_schedule.FaultCount).
@@ -42,9 +42,13 @@ _SCHEMA = (
     "CREATE INDEX application_by_name ON components (application_id, name, id)",
     "CREATE TABLE jobs (id TEXT PRIMARY KEY, component_id TEXT NOT NULL, body TEXT NOT NULL)",
     """CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER, method TEXT, path TEXT, body TEXT,
-       status_code INTEGER, job_id TEXT, fault TEXT)""",
+       status_code INTEGER, job_id TEXT, fault TEXT, gray_rule_body TEXT)""",
     _FAULTS,
 )
+# The position of the record in use instead of its version, which no two records had in common so far.
+_USED = """UPDATE components SET body = json_set(json_remove(body, '$.current'), '$.used',
+    (SELECT key FROM json_each(body, '$.records')
+     WHERE json_extract(value, '$.version') = json_extract(body, '$.current')))"""
 # What makes a world of an older format one of the next.
 _UPGRADES = {
     1: (
@@ -53,6 +57,7 @@ _UPGRADES = {
         "ALTER TABLE components ADD COLUMN gone_ms INTEGER",
     ),
     2: ("ALTER TABLE log ADD COLUMN fault TEXT", _FAULTS),
+    3: ("ALTER TABLE log ADD COLUMN gray_rule_body TEXT", _USED),
 }
 
 

@@ -25,7 +25,7 @@ Kind = Literal["applications", "environments"]
 _UPDATED = "CASE WHEN ends_ms <= :now_ms THEN max(ends_ms, update_ms) ELSE update_ms END"
 _THERE = "(gone_ms IS NULL OR gone_ms > :now_ms)"
 _ORDER = {"create_time": "create_ms", "name": "name", "update_time": "update_ms"}
-_LOG = "at_ms, method, path, body, status_code, job_id, fault"
+_LOG = "at_ms, method, path, body, status_code, job_id, fault, gray_rule_body"
 _WORLD = ("applications", "environments", "components", "jobs", "log", "faults")
 
 
@@ -197,7 +197,8 @@ class Tables:
     def add_log(self, entry: LogEntry) -> None:
         """Write down one mutating request; its body is the text that came."""
         row = (entry.at_ms, entry.method, entry.path, entry.body, entry.status_code, entry.job_id, entry.fault)
-        self._connection.execute(f"INSERT INTO log ({_LOG}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        values = (*row, entry.gray_rule_body)
+        self._connection.execute(f"INSERT INTO log ({_LOG}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def log(self) -> list[LogEntry]:
         """Every mutating request, oldest first."""

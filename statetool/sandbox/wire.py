@@ -5,7 +5,8 @@ Owns its paths, its header, the well-known token and the JSON of log and summary
 SEED_PATH     POST {text, filename}          -> {applications, environments, components}
 DISTURB_PATH  POST {address, ...changes}     -> {}
 RESET_PATH    POST {}                        -> {}
-LOG_PATH      GET                            -> {log: [{at_ms, method, path, body, status_code, job_id, fault}]}
+LOG_PATH      GET                            -> {log: [{at_ms, method, path, body, status_code, job_id, fault,
+                                                       gray_rule_body}]}
 FAULTS_PATH   POST {faults: [...]}           -> {}      replaces all faults; an element as `faults.Fault`
 FAULTS_PATH   GET                            -> {faults: [{fault, seen, fired, remaining, until_ms, problem}]}
 

@@ -34,7 +34,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
     ("surroundings", "planfile", "connection", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter", "overview", "doctor"),
+    ("housekeeping", "starter", "overview", "doctor", "raw_action"),
     ("cli",),
     ("__main__",),
 )

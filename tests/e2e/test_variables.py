@@ -73,6 +73,8 @@ def test_every_command_that_loads_manifests_takes_variables(shop: ProjectFolder)
     bare.call("apply", "--auto-approve", *given)
     assert bare.call("plan", "--detailed-exitcode", *given).out.startswith("No changes.")
     assert bare.call("drift", *given).code == 0
+    assert "undefined_variable" in bare.call("action", "restart", "shop/cart", "--auto-approve", code=1).err
+    bare.call("action", "restart", "shop/cart", "--auto-approve", *given)
     assert bare.call("doctor", *given).code == 0
     assert "undefined_variable" in bare.call("doctor", "--json", code=1).out
 

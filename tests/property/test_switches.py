@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from sandbox_worlds import Shop, Story, stories, switches
+from sandbox_worlds import NOT_HERE, Shop, Story, stories, switches
 
 from statetool.core.diff import observed_state
 from statetool.core.model import Address, Desired, VersionPicture, Wish
 from statetool.core.picture import version_picture
+from statetool.sandbox.switches import CHOICES, NAMES
 
 Manifest = Sequence[Desired]
 
@@ -67,3 +67,7 @@ def test_the_same_end_under_any_two_platforms(story: Story, one: dict[str, Any],
     assert end_of(story, one) == end_of(story, other)
 
 
+def test_every_switch_is_drawn_or_named_as_not_here() -> None:
+    """One that is added to the sandbox must be thought of here."""
+    assert {*CHOICES, "job_seconds", "stale_ms", "token_seconds"} == set(NAMES)
+    assert set(NAMES) >= NOT_HERE

@@ -100,11 +100,11 @@ def test_bad_times(text: str) -> None:
         (["a=--json"], (("a", "--json"),)),
     ],
 )
-@pytest.mark.parametrize("command", ["plan", "apply", "drift", "validate", "doctor"])
+@pytest.mark.parametrize("command", ["plan", "apply", "drift", "validate", "doctor", "action restart shop/cart"])
 def test_variables(command: str, texts: list[str], pairs: tuple[tuple[str, str], ...]) -> None:
     """Name and text, as they are, in the order given; wherever manifests are loaded."""
     arguments = [argument for text in texts for argument in ("--var", text)]
-    assert parse(command, *arguments)["variables"] == pairs
+    assert parse(*command.split(), *arguments)["variables"] == pairs
 
 
 @pytest.mark.parametrize("text", ["", "a", "=secret", "1a=secret", "a-b=secret", "a b=secret", "ä=secret", " a=secret"])

@@ -279,8 +279,8 @@ def test_override(row: Row) -> None:
 
 
 def test_every_deny_that_can_be_overridden_has_a_row() -> None:
-    """`protected` has its own test beside the planner."""
-    assert {code for row in ROWS.values() for code in row.overrides} | {"protected"} == OVERRIDABLE
+    """`protected` has its own test beside the planner, `failed_component` beside the raw action."""
+    assert {code for row in ROWS.values() for code in row.overrides} | {"protected", "failed_component"} == OVERRIDABLE
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
