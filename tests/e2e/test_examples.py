@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from e2e_project import CLONE, EXAMPLES, ProjectFolder, copy_example, start
 
+from statetool.manifest.nodes import plain_value
+from statetool.manifest.yaml_reader import read_yaml
+from statetool.schema import validator
+
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 SCHEMA_COMMENT = re.compile(r"^# yaml-language-server: \$schema=(\S+)$", re.MULTILINE)
 SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -65,12 +69,15 @@ def test_an_example_is_valid_offline(example: ProjectFolder) -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.yaml")) + sorted(EXAMPLES.glob("*/manifests/**/*.yaml")))
 def test_an_editor_finds_the_schema_that_a_file_names(path: Path) -> None:
-    """Relative to the file, as the language server reads it. A seed has no schema."""
+    """Relative to the file, as the language server reads it, and it has no complaint. A seed has no schema."""
     named = SCHEMA_COMMENT.findall(path.read_text(encoding="utf-8"))
     assert len(named) == (0 if path.name == "seed.yaml" else 1)
     for name in named:
         assert (path.parent / name).resolve().parent == CLONE / "schemas"
         assert (path.parent / name).is_file()
+        checker = validator(Path(name).name.partition(".")[0])
+        for document in read_yaml(path.read_bytes(), path.name).documents:
+            assert list(checker.iter_errors(plain_value(document.root))) == []
 
 
 def test_the_commands_of_the_gray_release_do_what_its_text_says(tmp_path: Path) -> None:

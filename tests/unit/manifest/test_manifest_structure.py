@@ -147,7 +147,7 @@ def test_what_jsonschema_refuses_is_said_and_nothing_else(key: str, value: Any) 
 
 
 ANNOTATIONS = {"title", "description", "default", "$schema", "$id", "patternErrorMessage", "x-code", "x-hint"}
-INWARDS = {"properties", "items", "propertyNames", "if", "else"}
+INWARDS = {"properties", "items", "propertyNames"}
 """Keywords without an error of their own: theirs are those of the schemas in them."""
 SAID = {*OF_MAPS, *OF_VALUES, *BY_COMPONENTS, "uniqueItems"}
 
@@ -163,7 +163,7 @@ def parts_of(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The schema and all schemas in it, but for the relations between keys."""
     yield schema
     inner = [*schema.get("properties", {}).values(), *schema.get("anyOf", [])]
-    inner += [schema[key] for key in ("items", "propertyNames", "additionalProperties", "else") if schema.get(key)]
+    inner += [schema[key] for key in ("items", "propertyNames", "additionalProperties") if schema.get(key)]
     for part in inner:
         yield from parts_of(part)
 
