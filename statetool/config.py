@@ -206,7 +206,7 @@ class _Reader:
             mark = SourceMark(CONFIG_FILE, extra.root.line, extra.root.column)
             message, hint = f"{CONFIG_FILE} holds more than one document", "remove the lines with ---"
             self.diagnostics.append(Diagnostic("several_documents", message, hint, mark))
-        node = result.documents[0].root if result.documents else MapNode({}, 1, 1)
+        node = result.documents[0].root if result.documents else MapNode({}, CONFIG_FILE, 1, 1)
         for problem in load_rules("config").check(node):
             self._note_problem(problem)
             if problem.code not in ("unknown_key", "missing_key"):  # these two leave the values beside them good
@@ -412,7 +412,7 @@ def _find_timezone(reader: _Reader) -> str | None:
 
 def _first_problem(name: str, value: object) -> Problem | None:
     """What the schema has against a value that stands in no file."""
-    node = Scalar(cast(Any, value), str(value), True, 1, 1)
+    node = Scalar(cast(Any, value), str(value), True, CONFIG_FILE, 1, 1)
     problems = load_rules("config", *name.split(".")).check(node)
     return problems[0] if problems else None
 

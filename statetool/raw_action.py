@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from statetool import __version__, surroundings
@@ -22,6 +23,7 @@ from statetool.workflow import (
     Listener,
     Outcome,
     Project,
+    Request,
     Session,
     connect,
     execute,
@@ -37,15 +39,18 @@ if TYPE_CHECKING:
 
 
 def apply_raw_action(
-    project: Project, asked: RawAction, overrides: frozenset[str], listener: Listener, *, lock_timeout_s: float
+    project: Project, asked: RawAction, request: Request, listener: Listener, *, lock_timeout_s: float
 ) -> Outcome:
-    """Lock, look, show, ask, and follow it to its end. Raises StatetoolError where the address names no component."""
+    """Lock, look, show, ask, and follow it to its end. Raises StatetoolError where the address names no component.
+
+    Of `request` the overrides and the variables matter.
+    """
     # Whoever must act needs no manifests; but those that are there may protect a component, so they must be readable.
     has_manifests = any(location.exists() for location in project.settings.manifests)
-    desired = load_desired(project, allow_empty=True) if has_manifests else ()
+    desired = load_desired(project, replace(request, allow_empty=True)) if has_manifests else ()
     project = with_project_id(project)
     with open_session(project, f"action {asked.verb}", listener.emit, listener.on_lock_wait, lock_timeout_s) as session:
-        plan, observed = run_interruptibly(_plan(session, asked, desired, overrides))
+        plan, observed = run_interruptibly(_plan(session, asked, desired, request.overrides))
         if not plan.can_apply:
             return finish(session, plan)
         if not listener.approve(plan):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from statetool import __version__, connection, surroundings
@@ -70,13 +71,18 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asks a plan to be about. `correct` is --correct-drift, or --correct in mode drift."""
+    """What a person asks a plan to be about. `correct` is --correct-drift, or --correct in mode drift.
+
+    `variables` are those of --var, as name and text, and `variable_files` those of --var-file, in the order given.
+    """
 
     mode: PlanMode = "normal"
     correct: bool = False
     selection: Selection = field(default_factory=Selection)
     overrides: frozenset[str] = frozenset()
     allow_empty: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+    variable_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +107,16 @@ class Outcome:
 # --- load ------------------------------------------------------------------------------------------------------------
 
 
-def load_desired(project: Project, *, allow_empty: bool = False) -> tuple[Desired, ...]:
+def load_desired(project: Project, request: Request) -> tuple[Desired, ...]:
     """The manifests of a project as desired components. Raises InvalidInput with everything that is wrong."""
     from statetool.manifest.loader import load_manifests
+    from statetool.manifest.variables import load_variables
 
     settings = project.settings
-    return load_manifests(settings.root, settings.manifests, allow_empty=allow_empty).components
+    variables = load_variables(project.environ, request.variable_files, request.variables)
+    return load_manifests(
+        settings.root, settings.manifests, variables=variables, allow_empty=request.allow_empty
+    ).components
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
@@ -114,7 +124,7 @@ def load_desired(project: Project, *, allow_empty: bool = False) -> tuple[Desire
 
 def make_plan(project: Project, request: Request) -> Plan:
     """A plan of the whole way: manifests, state and platform. Takes no lock and writes nothing."""
-    desired = load_desired(project, allow_empty=request.allow_empty)
+    desired = load_desired(project, request)
     project = with_project_id(project)
     state = project.backend.read()
     return run_interruptibly(_plan_once(project, [request], desired, state))[0]
@@ -122,7 +132,7 @@ def make_plan(project: Project, request: Request) -> Plan:
 
 def find_drift(project: Project, request: Request) -> tuple[Plan, Plan]:
     """What was changed outside, and what `drift --correct` would do about it, from one look at the platform."""
-    desired = load_desired(project, allow_empty=request.allow_empty)
+    desired = load_desired(project, request)
     project = with_project_id(project)
     state = project.backend.read()
     requests = [replace(request, correct=False), replace(request, correct=True)]
@@ -257,7 +267,7 @@ def _apply_session(project: Project, listener: Listener, lock_timeout_s: float) 
 
 def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
-    desired = load_desired(project, allow_empty=request.allow_empty)
+    desired = load_desired(project, request)
     project = with_project_id(project)
     with _apply_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))

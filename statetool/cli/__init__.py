@@ -81,7 +81,7 @@ def statetool() -> None:
     """Desired state for components that run on Huawei Cloud ServiceStage: plan, review, apply, correct drift.
 
     Long options may be written with one dash, as in Terraform. Every option can be set in the environment:
-    STATETOOL_<COMMAND>_<OPTION>.
+    STATETOOL_<COMMAND>_<OPTION>; only --var and --var-file can't, whose variables are STATETOOL_VAR_name.
     """
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import complete_address, json_option, lock_timeout_option, option
-from statetool.cli.project import open_project, parse_address
+from statetool.cli.options import complete_address, json_option, lock_timeout_option, option, variable_options
+from statetool.cli.project import PlanningOptions, open_project, parse_address
 from statetool.cli.running import ensure_can_approve, run
 from statetool.core.model import Address, ContentRule, GrayRule, Json
 from statetool.core.plan import OVERRIDABLE, Verb
@@ -51,6 +52,7 @@ _CONDITIONS = ("equal", "match", "in")
     type=click.Choice(sorted(OVERRIDABLE)),
     help="Let a deny through, this once; repeatable.",
 )
+@variable_options
 @option("--auto-approve", is_flag=True, help="Do not ask.")
 @lock_timeout_option
 @json_option("lines", "Events on stdout, one JSON object a line.")
@@ -69,6 +71,8 @@ def action(
     rules: Sequence[str],
     match: str | None,
     overrides: Sequence[str],
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[Path],
     auto_approve: bool,
     lock_timeout: float | None,
 ) -> int:
@@ -85,13 +89,13 @@ def action(
     if hosts:
         given["hosts"] = [part.strip() for text in hosts for part in text.split(",") if part.strip()]
     asked = _asked(_parse_verb(verb), parse_address(address), given, _parse_rule(weight, rules, match))
+    planning = PlanningOptions(overrides=overrides, variables=variables, variable_files=variable_files)
+    request = planning.request()
     ensure_can_approve(console, auto_approve=auto_approve)
     return run(
         console,
         project := open_project(),
-        lambda listener: apply_raw_action(
-            project, asked, frozenset(overrides), listener, lock_timeout_s=lock_timeout or 0.0
-        ),
+        lambda listener: apply_raw_action(project, asked, request, listener, lock_timeout_s=lock_timeout or 0.0),
         auto_approve=auto_approve,
         of_manifests=False,
     ).exit_code

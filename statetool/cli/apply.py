@@ -23,9 +23,9 @@ from statetool.workflow import apply_manifests, apply_saved_plan
 @json_option("lines", "Events on stdout, one JSON object a line.")
 @planning_options
 @correct_drift_option
-@click.pass_obj
+@click.pass_context
 def apply(
-    console: Console,
+    context: click.Context,
     /,
     planfile: Path | None,
     auto_approve: bool,
@@ -35,8 +35,9 @@ def apply(
     **planning: Any,
 ) -> int:
     """Lock, plan, ask, and follow every job to its end. With PLANFILE: execute exactly that plan, without asking."""
+    console: Console = context.obj
     if planfile is not None:
-        _ensure_no_planning(correct_drift=correct_drift, **planning)
+        _ensure_no_planning(context, correct_drift=correct_drift, **planning)
     ensure_can_approve(console, auto_approve=auto_approve or planfile is not None)
     lock_timeout_s = lock_timeout or 0.0
     project = open_project({"limits.parallelism": parallelism})
@@ -58,11 +59,11 @@ def apply(
     ).exit_code
 
 
-def _ensure_no_planning(**planning: object) -> None:
+def _ensure_no_planning(context: click.Context, **planning: object) -> None:
     """A saved plan is executed as it is. Raises UsageError for options that would ask for another."""
-    given = [name for name, value in planning.items() if value]
+    given = [parameter for parameter in context.command.params if planning.get(parameter.name or "")]
     if given:
-        flags = ", ".join("--" + name.removesuffix("s").replace("_", "-") for name in given)
+        flags = ", ".join(parameter.opts[0] for parameter in given)
         raise UsageError(
             f"{flags} can't be used with a saved plan: it is applied exactly as it was made",
             hint="give the option to `statetool plan --out FILE` instead",

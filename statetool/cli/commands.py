@@ -42,7 +42,7 @@ class Option(click.Option):
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """The variable is named after the option as it is typed, which is not always the name of its parameter."""
-        if ctx.auto_envvar_prefix is None:
+        if ctx.auto_envvar_prefix is None or not self.allow_from_autoenv:
             return None
         name = _two_dashes(self.opts)[0].removeprefix("--").replace("-", "_").upper()
         return os.environ.get(f"{ctx.auto_envvar_prefix}_{name}") or None

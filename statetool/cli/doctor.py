@@ -10,23 +10,25 @@ import click
 from statetool import __version__
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import json_option
+from statetool.cli.options import json_option, variable_options
 from statetool.core.checks import has_failed
 from statetool.doctor import examine
 from statetool.errors import ExitCode
 from statetool.render.doctor import doctor_to_document, render_doctor
 from statetool.render.json import render_document
+from statetool.workflow import Request
 
 
 @click.command(cls=Command)
 @json_option("document", "One JSON document (schema: doctor).")
+@variable_options
 @click.pass_obj
-def doctor(console: Console) -> int:
+def doctor(console: Console, /, variables: tuple[tuple[str, str], ...], variable_files: tuple[Path, ...]) -> int:
     """Look at everything that has to work, from the configuration to permissions, and say what to mend.
 
     Changes nothing, takes no lock and sends a handful of reading requests. Exit 1 where something failed.
     """
-    checks = examine(Path(), os.environ)
+    checks = examine(Path(), os.environ, Request(variables=variables, variable_files=variable_files))
     if console.is_json:
         console.out(render_document(doctor_to_document(checks, __version__)))
     else:

@@ -7,7 +7,7 @@ from here and must stay quick.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -63,8 +63,54 @@ def selection_options(command: Decorated) -> Decorated:
     return _addresses_option("--target", "targets", "Only these addresses; repeatable.")(command)
 
 
+def read_assignments(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Pairs of name and text. What stands behind the `=` may be a secret, and is in no error."""
+    from statetool.manifest.variables import NAME
+
+    pairs = []
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals:
+            raise click.BadParameter("write NAME=VALUE; there is no '=' in it.", context, parameter)
+        if not NAME.fullmatch(name):
+            message = f"{name!r} is no name of a variable: letters, digits and '_', not beginning with a digit."
+            raise click.BadParameter(message, context, parameter)
+        pairs.append((name, text))
+    return tuple(pairs)
+
+
+def variable_options(command: Decorated) -> Decorated:
+    """Variables of manifests: arrive as variables, pairs of name and text, and variable_files."""
+    for decorate in reversed(
+        (
+            option(
+                "--var",
+                "variables",
+                multiple=True,
+                metavar="NAME=VALUE",
+                callback=read_assignments,
+                allow_from_autoenv=False,
+                help="Set ${var.NAME} of the manifests; repeatable. Without it: --var-file, then STATETOOL_VAR_NAME.",
+            ),
+            option(
+                "--var-file",
+                "variable_files",
+                multiple=True,
+                metavar="FILE",
+                type=click.Path(path_type=Path),
+                allow_from_autoenv=False,
+                help="Set the variables of a YAML map; repeatable, the later wins.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
 def planning_options(command: Decorated) -> Decorated:
-    """What a plan is about: arrive as targets, excludes, overrides, allow_empty."""
+    """What a plan is about: arrive as targets, excludes, overrides, allow_empty, and variable_options."""
     from statetool.core.plan import OVERRIDABLE
 
     codes = sorted(OVERRIDABLE)
@@ -80,6 +126,7 @@ def planning_options(command: Decorated) -> Decorated:
                 help=f"Let a deny through, this once; repeatable. One of {', '.join(codes)}.",
             ),
             option("--allow-empty", is_flag=True, help="Accept manifests that describe nothing: all is forgotten."),
+            variable_options,
         )
     ):
         command = decorate(command)

@@ -30,10 +30,19 @@ class PlanningOptions:
     excludes: Sequence[str] = ()
     overrides: Sequence[str] = ()
     allow_empty: bool = False
+    variables: Sequence[tuple[str, str]] = ()
+    variable_files: Sequence[Path] = ()
 
     def request(self, mode: PlanMode = "normal", *, correct: bool = False) -> Request:
-        selection = Selection(tuple(self.targets), tuple(self.excludes))
-        return Request(mode, correct, selection, frozenset(self.overrides), self.allow_empty)
+        return Request(
+            mode,
+            correct,
+            Selection(tuple(self.targets), tuple(self.excludes)),
+            frozenset(self.overrides),
+            self.allow_empty,
+            tuple(self.variables),
+            tuple(self.variable_files),
+        )
 
 
 def open_project(flags: Mapping[str, object] | None = None) -> Project:

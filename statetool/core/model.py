@@ -126,11 +126,32 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
+class VariableOrigin:
+    """A variable of manifests and who gave it: `--var`, `environment STATETOOL_VAR_name` or `file:line:column` of a
+    --var-file. Never its value, which may be a secret."""
+
+    name: str
+    given_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one value of a component is written, whether for all components of its document (`defaults`), and which
+    variables it was put together from, in the order of its text."""
+
+    mark: SourceMark
+    is_default: bool = False
+    variables: tuple[VariableOrigin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """One component of a manifest. `application` in the address may be the name or the id.
 
     `depends_on` holds addresses of other desired components, already resolved. `hosts` are the machines of a
-    component that runs on some, which the platform wants with every scale.
+    component that runs on some, which the platform wants with every scale. `marks` says of every value that is
+    written where it is, by its path: `replicas`, `gray.weight`, `labels.team`, `lifecycle.drift.replicas`; a list is
+    one value. Where values are written makes no difference between components.
     """
 
     address: Address
@@ -141,6 +162,7 @@ class Desired:
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: Ready = Ready()
     lifecycle: Lifecycle = Lifecycle()
+    marks: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

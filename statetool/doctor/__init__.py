@@ -21,6 +21,7 @@ from statetool.core.checks import Check, CheckStatus, Topic, has_failed
 from statetool.doctor.folder import check_configuration, check_manifests, check_state
 from statetool.doctor.visit import check_platform, not_reached
 from statetool.errors import Diagnostic, InvalidInput
+from statetool.workflow import Request
 
 
 def utc_now() -> datetime:
@@ -28,12 +29,25 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def examine(directory: Path, environ: Mapping[str, str], *, now: Callable[[], datetime] = utc_now) -> tuple[Check, ...]:
-    """All checks of the project in `directory`, in the order of `Topic`. Raises nothing but interruptions."""
+def examine(
+    directory: Path,
+    environ: Mapping[str, str],
+    request: Request | None = None,
+    *,
+    now: Callable[[], datetime] = utc_now,
+) -> tuple[Check, ...]:
+    """All checks of the project in `directory`, in the order of `Topic`. Raises nothing but interruptions.
+
+    Of `request` only the variables matter.
+    """
     inspection = inspect_settings(directory, environ)
     hosts, problems = _find_hosts(environ)
     configuration = check_configuration(directory, inspection, problems)
-    checks = [configuration, *check_manifests(inspection), *check_state(inspection, environ)]
+    checks = [
+        configuration,
+        *check_manifests(inspection, environ, request or Request()),
+        *check_state(inspection, environ),
+    ]
     settings = inspection.settings
     if settings is None or has_failed([configuration]):
         in_process = settings is not None and settings.sandbox_path is not None

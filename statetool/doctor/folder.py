@@ -14,7 +14,7 @@ from statetool.config import Inspection, Settings
 from statetool.core.checks import Check, CheckStatus, Topic
 from statetool.core.model import Json
 from statetool.errors import Diagnostic, InvalidInput, StateError
-from statetool.workflow import Project
+from statetool.workflow import Project, Request
 
 _UNKNOWN = "needs_configuration"
 
@@ -28,14 +28,16 @@ def check_configuration(directory: Path, inspection: Inspection, problems: Seque
     return Check(Topic.CONFIGURATION, CheckStatus.OK, "configuration_valid", facts)
 
 
-def check_manifests(inspection: Inspection) -> tuple[Check, ...]:
+def check_manifests(inspection: Inspection, environ: Mapping[str, str], request: Request) -> tuple[Check, ...]:
     settings = inspection.settings
     if settings is None or not inspection.knows("manifests"):
         return (Check(Topic.MANIFESTS, CheckStatus.NOT_REACHED, _UNKNOWN),)
     from statetool.manifest.loader import load_manifests
+    from statetool.manifest.variables import load_variables
 
+    variables = load_variables(environ, request.variable_files, request.variables)
     try:
-        loaded = load_manifests(settings.root, settings.manifests)
+        loaded = load_manifests(settings.root, settings.manifests, variables=variables)
     except InvalidInput as error:
         return (Check(Topic.MANIFESTS, CheckStatus.FAILED, "manifests_invalid", problems=error.diagnostics),)
     facts: dict[str, Json] = {"components": len(loaded.components), "files": len(loaded.files)}

@@ -26,19 +26,22 @@ from statetool.core.model import (
     Wish,
 )
 from statetool.errors import Diagnostic, SourceMark
-from statetool.manifest.nodes import Document, Entry, Mapping, Node, Scalar, Sequence
-from statetool.manifest.structure import Problem, Rules, describe
+from statetool.manifest.marks import Marks
+from statetool.manifest.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, is_null
+from statetool.manifest.structure import Problem, Rules, describe, say_substituted, say_value
 
 _DEFAULT_KEYS = frozenset({"replicas", "state", "labels", "lifecycle", "ready"})
+_MAX_NAME = 128
 _BARE_CORRECT = frozenset(DRIFT_FIELDS) - {VERSION_FIELD}
 """What `drift: correct` means: a version is put back only where its field is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One entry of depends_on, as written."""
+    """One entry of depends_on. `said` is how it is shown: text that variables hold is not."""
 
     text: str
+    said: str
     mark: SourceMark
 
 
@@ -48,6 +51,7 @@ class Part:
 
     desired: Desired
     references: tuple[Reference, ...]
+    document: SourceMark
 
 
 @dataclass(slots=True)
@@ -69,7 +73,8 @@ def build_document(document: Document, rules: Rules) -> DocumentParts:
 
 class _Builder:
     def __init__(self, document: Document) -> None:
-        self.file = document.file
+        self.place = document.root.mark
+        self.base = document.base
         self.result = DocumentParts()
         self.root = document.root.entries if isinstance(document.root, Mapping) else {}
         self.application = _name(self.root, "application")
@@ -83,12 +88,13 @@ class _Builder:
     def note_problem(self, problem: Problem) -> None:
         path = problem.path
         address = self.address(str(path[1])) if len(path) >= 2 and path[0] == "components" else None
+        hint = problem.hint + (self._about_null(problem.file) if problem.code == "null_value" else "")
         self.result.diagnostics.append(
             Diagnostic(
                 problem.code,
                 problem.before + describe(path, "the document") + problem.after,
-                problem.hint,
-                SourceMark(self.file, problem.line, problem.column),
+                hint,
+                problem.mark,
                 str(address) if address else None,
             )
         )
@@ -106,14 +112,15 @@ class _Builder:
                 continue
             desired = Desired(
                 address=address,
-                origin=SourceMark(self.file, entry.line, entry.column),
+                origin=entry.mark,
                 wish=wish,
                 hosts=_texts(fields, "hosts"),
                 labels=_labels(_entries(fields, "labels")),
                 ready=_ready(_entries(fields, "ready")),
                 lifecycle=_lifecycle(_entries(fields, "lifecycle")),
+                marks=Marks(fields if defaults else own, own),
             )
-            self.result.parts.append(Part(desired, tuple(self._references(fields))))
+            self.result.parts.append(Part(desired, tuple(_references(fields)), self.place))
 
     def _note(self, code: str, message: str, hint: str, place: Entry | Node, component: str | None) -> None:
         address = self.address(component) if component else None
@@ -122,7 +129,7 @@ class _Builder:
                 code,
                 message,
                 hint,
-                SourceMark(self.file, place.line, place.column),
+                place.mark,
                 str(address) if address else None,
             )
         )
@@ -130,9 +137,15 @@ class _Builder:
     def _note_null(self, path: str, node: Node, component: str | None) -> None:
         where = f"{path} of component {component}" if component else path
         hint = "write a value, or remove the key"
-        if component:
+        about_base = self._about_null(node.file)
+        if component and not about_base:
             hint += "; null only removes a default, and there is none"
-        self._note("null_value", f"{where} has no value", hint, node, component)
+        self._note("null_value", f"{where} has no value", hint + about_base, node, component)
+
+    def _about_null(self, file: str) -> str:
+        if self.base in (None, file):
+            return ""
+        return f"; null only removes a default or what {self.base} says, and there is neither"
 
     def _merge(
         self,
@@ -150,14 +163,15 @@ class _Builder:
         for key, entry in own.items():
             path = prefix + key
             default = defaults.get(key)
-            if _is_null(entry.node):
+            if is_null(entry.node):
                 if default is None and (nullable is None or key in nullable):
                     self._note_null(path, entry.node, component)
                 merged.pop(key, None)
             elif isinstance(entry.node, Mapping) and (nullable is None or key in nullable):
                 below = default.node.entries if default and isinstance(default.node, Mapping) else {}
                 entries = self._merge(below, entry.node.entries, None, path + ".", component)
-                merged[key] = Entry(entry.line, entry.column, Mapping(entries, entry.node.line, entry.node.column))
+                node = Mapping(entries, entry.node.file, entry.node.line, entry.node.column)
+                merged[key] = entry._replace(node=node)
             else:
                 merged[key] = entry
         return merged
@@ -182,13 +196,7 @@ class _Builder:
         entries = node.entries
         weight, rules = _integer(entries, "weight"), entries.get("rules")
         if "weight" in entries and rules is not None:
-            self._note(
-                "weight_and_rules",
-                f"gray of component {component} has both weight and rules",
-                "keep one: weight sends a share of the traffic, rules send matching requests",
-                rules,
-                component,
-            )
+            self._note_weight_and_rules(node, component)
         elif "weight" not in entries and rules is None:
             self._note(
                 "gray_without_rule",
@@ -201,7 +209,7 @@ class _Builder:
             self._note(
                 "match_without_rules",
                 f"gray of component {component} has match, but no rules",
-                "remove match, or add rules",
+                "remove match, or add rules" + _removable(entries["match"], node),
                 entries["match"],
                 component,
             )
@@ -213,11 +221,25 @@ class _Builder:
         match = "any" if _text(entries, "match") == "any" else "all"
         return Gray(version, GrayRule(match=cast(Literal["all", "any"], match), rules=_rules(rules)))
 
+    def _note_weight_and_rules(self, gray: Mapping, component: str) -> None:
+        """At the one beside `gray` itself: where the other came in from a base, the overlay is what was edited."""
+        weight, rules = gray.entries["weight"], gray.entries["rules"]
+        where = rules if rules.file in (gray.file, weight.file) else weight
+        self._note(
+            "weight_and_rules",
+            f"gray of component {component} has both weight{_elsewhere(weight, where)} and "
+            f"rules{_elsewhere(rules, where)}",
+            "keep one: weight sends a share of the traffic, rules send matching requests" + _removable(weight, rules),
+            where,
+            component,
+        )
+
     def _check_gray(self, fields: dict[str, Entry], component: str) -> None:
         """The rules between gray and the other fields of its component."""
         gray = fields["gray"]
         entries = cast(Mapping, gray.node).entries
         candidate = _text(entries, "version")
+        here = entries.get("version", gray)
         if "version" not in fields:
             self._note(
                 "gray_without_version",
@@ -229,45 +251,61 @@ class _Builder:
         elif candidate is not None and candidate == _text(fields, "version"):
             self._note(
                 "gray_candidate_equals_version",
-                f"the candidate of component {component} is its stable version {candidate}",
+                f"the candidate of component {component} is its stable version {_bare(here.node)}"
+                + _elsewhere(fields["version"], here),
                 "name another candidate, or remove gray",
-                entries["version"].node,
+                here.node,
                 component,
             )
         if _text(fields, "state") == "stopped":
             self._note(
                 "gray_with_stopped",
-                f"component {component} is wished stopped and graying at once",
+                f"component {component} is wished stopped{_elsewhere(fields['state'], gray)} and graying at once",
                 "remove gray, or state: stopped",
                 gray,
                 component,
             )
         replicas = _integer(fields, "replicas")
         if replicas is not None and 0 <= replicas < 2:
+            count = cast(Scalar, fields["replicas"].node)
+            too_few = f"too few replicas: {_bare(count)}" if count.substituted else f"{count.raw} replicas"
             self._note(
                 "gray_needs_two_replicas",
-                f"component {component} has gray, but {replicas} replicas",
+                f"component {component} has gray{_elsewhere(gray, count)}, but {too_few}",
                 "a gray release needs at least 2 instances: raise replicas, or remove gray",
-                fields["replicas"].node,
+                count,
                 component,
             )
 
-    def _references(self, fields: dict[str, Entry]) -> Iterator[Reference]:
-        node = fields["depends_on"].node if "depends_on" in fields else None
-        for item in node.items if isinstance(node, Sequence) else ():
-            if isinstance(item, Scalar) and isinstance(item.value, str) and not item.refused:
-                yield Reference(item.value, SourceMark(self.file, item.line, item.column))
+
+def _references(fields: dict[str, Entry]) -> Iterator[Reference]:
+    node = fields["depends_on"].node if "depends_on" in fields else None
+    for item in node.items if isinstance(node, Sequence) else ():
+        if isinstance(item, Scalar) and isinstance(item.value, str) and not item.refused:
+            said = say_substituted(item.substituted) if item.substituted else item.value
+            yield Reference(item.value, said, item.mark)
 
 
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None and not node.refused
+def _bare(node: Node) -> str:
+    """A value without quotes; what variables hold is not said."""
+    return node.raw if isinstance(node, Scalar) and node.substituted is None else say_value(node)
+
+
+def _elsewhere(place: Entry | Node, here: Entry | Node) -> str:
+    """` (at file:line:column)` for a value that stands in another file than the complaint: in the base, say."""
+    return f" (at {place.mark})" if place.file != here.file else ""
+
+
+def _removable(one: Entry | Node, other: Entry | Node) -> str:
+    """How to be rid of what another file brought in."""
+    return "; null in place of a value of the base removes it" if one.file != other.file else ""
 
 
 def _nulls(entries: dict[str, Entry], prefix: str) -> Iterator[tuple[str, Node]]:
     """Every null under the defaults that the schema lets pass, for components may write it."""
     for key, entry in entries.items():
         path = f"{prefix}.{key}"
-        if _is_null(entry.node):
+        if is_null(entry.node):
             yield path, entry.node
         elif isinstance(entry.node, Mapping):
             yield from _nulls(entry.node.entries, path)
@@ -301,7 +339,9 @@ def _integer(entries: dict[str, Entry], key: str) -> int | None:
 def _name(entries: dict[str, Entry], key: str) -> str | None:
     """A name that can be part of an address, None where the schema refused it."""
     name = _text(entries, key)
-    return name if name and not any(char in "/@" or char.isspace() for char in name) else None
+    if not name or len(name) > _MAX_NAME or any(char in "/@" or char.isspace() for char in name):
+        return None
+    return name
 
 
 def _labels(entries: dict[str, Entry]) -> dict[str, str]:

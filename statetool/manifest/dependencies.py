@@ -91,7 +91,7 @@ class _Resolver:
         self.diagnostics.append(
             Diagnostic(
                 "ambiguous_dependency",
-                f"{owner} depends on {reference.text}, which may be {' or '.join(map(str, sorted(found)))}",
+                f"{owner} depends on {reference.said}, which may be {' or '.join(map(str, sorted(found)))}",
                 "write the environment: application/component@environment",
                 reference.mark,
                 str(owner),
@@ -102,7 +102,7 @@ class _Resolver:
         self.diagnostics.append(
             Diagnostic(
                 "unknown_dependency",
-                f"{owner} depends on {reference.text}, which is in no manifest",
+                f"{owner} depends on {reference.said}, which is in no manifest",
                 self._hint(reference.text, wanted, owner),
                 reference.mark,
                 str(owner),

@@ -44,6 +44,12 @@ def decode(data: bytes, file: str) -> tuple[str | None, list[Diagnostic]]:
     return (None, found) if found else (text, [])
 
 
+def find_forbidden(text: str) -> str | None:
+    """The first character that may stand nowhere in a file, not even escaped."""
+    match = _FORBIDDEN.search(text)
+    return match.group() if match else None
+
+
 def file_too_large(file: str) -> Diagnostic:
     return Diagnostic(
         "file_too_large",

@@ -1,11 +1,12 @@
 """Which files are manifests, and their bytes.
 
-Owns finding, order, names shown and the rule that manifests stay inside the project folder (a link in a pull
-request must not make the tool read other files of the machine). It must not know what is in a file.
+Owns finding, order, names shown and the rule that manifests and what they extend stay inside the project folder (a
+link in a pull request must not make the tool read other files of the machine). It must not know what is in a file.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 from collections.abc import Sequence
@@ -35,6 +36,27 @@ def find_files(root: Path, locations: Sequence[Path]) -> tuple[list[ManifestFile
     for location in locations:
         finder.add_location(finder.root / location)
     return sorted(finder.files.values(), key=lambda file: file.shown), finder.diagnostics
+
+
+def find_base(root: Path, user: ManifestFile, written: str) -> ManifestFile | Diagnostic:
+    """The file that `user` extends, from the path written there; a diagnostic without a place where it may not.
+
+    The path is relative to the file itself, not to a link that leads to it: which of several ways to a file is taken
+    must make no difference.
+    """
+    real_root = Path(os.path.realpath(root))
+    path = Path(os.path.realpath(Path(os.path.realpath(user.path)).parent / written))
+    if not path.is_relative_to(real_root):
+        return _outside(written, root)
+    if path.suffix not in _SUFFIXES:
+        return Diagnostic(
+            "not_a_manifest",
+            f"{written} is no manifest: its name does not end in .yaml or .yml",
+            "extend a *.yaml or *.yml file; nothing else is read",
+        )
+    if not os.path.lexists(path):
+        return Diagnostic("base_not_found", f"there is no {_show(path, real_root)}", _near_files(path, user))
+    return ManifestFile(path, _show(path, real_root))
 
 
 def read_file(file: ManifestFile) -> bytes | Diagnostic:
@@ -100,19 +122,38 @@ class _Finder:
     def _is_inside(self, path: Path) -> bool:
         if Path(os.path.realpath(path)).is_relative_to(self.real_root):
             return True
-        self.diagnostics.append(
-            Diagnostic(
-                "outside_project",
-                f"{self._shown(path)} lies outside the project folder {self.root}",
-                "manifests are read only from inside the folder of statetool.yaml; move or copy them there",
-            )
-        )
+        self.diagnostics.append(_outside(self._shown(path), self.root))
         return False
 
     def _shown(self, path: Path) -> str:
-        relative = path.relative_to(self.root) if path.is_relative_to(self.root) else path
-        # A name that is not UTF-8 must not break the output it is printed to.
-        return os.fsencode(relative.as_posix()).decode("utf-8", "backslashreplace")
+        return _show(path, self.root)
+
+
+def _show(path: Path, root: Path) -> str:
+    return _printable((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())
+
+
+def _printable(name: str) -> str:
+    """A name that is not UTF-8 must not break the output it is printed to."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _outside(shown: str, root: Path) -> Diagnostic:
+    return Diagnostic(
+        "outside_project",
+        f"{shown} lies outside the project folder {root}",
+        "manifests are read only from inside the folder of statetool.yaml; move or copy them there",
+    )
+
+
+def _near_files(path: Path, user: ManifestFile) -> str:
+    try:
+        names = [child.name for child in path.parent.iterdir() if child.suffix in _SUFFIXES]
+    except OSError:
+        names = []
+    near = difflib.get_close_matches(path.name, sorted(names), n=1)
+    hint = f"the path is relative to the folder of {user.shown}"
+    return f"did you mean {_printable(near[0])}? {hint}" if near else hint
 
 
 def _unreadable(shown: str, reason: str) -> Diagnostic:

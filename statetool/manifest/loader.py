@@ -1,6 +1,8 @@
 """The story of manifests: find, read, check, build, connect. Raises once, with everything that is wrong.
 
 Owns the order of the steps and of the diagnostics. What each step means is said in its own module.
+
+    files ─> documents over their bases ─> variables ─> components ─> dependencies
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from pathlib import Path
 from statetool.core.model import Address, Desired
 from statetool.errors import Diagnostic, InvalidInput, SourceMark
 from statetool.manifest import dependencies
+from statetool.manifest.bases import Library
 from statetool.manifest.components import Part, build_document
-from statetool.manifest.files import find_files, read_file
+from statetool.manifest.files import find_files
 from statetool.manifest.structure import load_rules
-from statetool.manifest.yaml_reader import read_yaml
+from statetool.manifest.substitution import Substituter
+from statetool.manifest.variables import Variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +30,38 @@ class Manifests:
     files: tuple[str, ...]
 
 
-def load_manifests(root: Path, locations: Sequence[Path], *, allow_empty: bool = False) -> Manifests:
+def load_manifests(
+    root: Path, locations: Sequence[Path], *, variables: Variables | None = None, allow_empty: bool = False
+) -> Manifests:
     """Load every manifest of the project in `root`.
 
     `locations` are files or folders, relative to `root` or absolute, and stay inside it. Raises InvalidInput
     with all diagnostics, those without a place first, the others in the order of files, lines and columns.
     """
-    rule = load_rules("manifest")
+    rules = load_rules("manifest")
+    substituter = Substituter(variables or Variables())
     files, found = find_files(root, locations)
-    parts: list[Part] = []
     complete = not found
-    for file in files:
-        data = read_file(file)
-        if isinstance(data, Diagnostic):
-            found.append(data)
-            complete = False
-            continue
-        result = read_yaml(data, file.shown)
-        found.extend(result.diagnostics)
-        complete = complete and result.complete
-        for document in result.documents:
-            built = build_document(document, rule)
-            found.extend(built.diagnostics)
-            parts.extend(built.parts)
+    library = Library(root, files)
+    parts: list[Part] = []
+    for expanded in library.documents():
+        document = substituter.substitute(expanded.document) if expanded.may_refer else expanded.document
+        built = build_document(document, rules)
+        found.extend(built.diagnostics)
+        parts.extend(built.parts)
+    found += [*library.diagnostics, *substituter.variables.diagnostics, *substituter.diagnostics]
+    if library.complete:
+        found.extend(substituter.find_unused(library.written))
     parts, repeated = _without_repeated(parts)
+    # A name that can't be told may be the one that another document asks for.
+    complete = complete and library.complete and not substituter.diagnostics
     desired, unresolved = dependencies.resolve(parts, complete=complete)
     found += repeated + unresolved
     if not found and not desired and not allow_empty:
-        found.append(_empty(files=len(files), locations=locations))
+        found.append(_empty(files=len(library.files), locations=locations))
     if found:
         raise InvalidInput(_in_order(found))
-    return Manifests(
-        components=tuple(sorted(desired, key=lambda d: d.address.sort_key)),
-        files=tuple(file.shown for file in files),
-    )
+    return Manifests(tuple(sorted(desired, key=lambda d: d.address.sort_key)), library.files)
 
 
 def _without_repeated(parts: Iterable[Part]) -> tuple[list[Part], list[Diagnostic]]:
@@ -67,19 +69,25 @@ def _without_repeated(parts: Iterable[Part]) -> tuple[list[Part], list[Diagnosti
     first: dict[Address, Part] = {}
     found: list[Diagnostic] = []
     for part in parts:
-        address, origin = part.desired.address, part.desired.origin
-        known = first.setdefault(address, part)
+        known = first.setdefault(part.desired.address, part)
         if known is not part:
-            found.append(
-                Diagnostic(
-                    "duplicate_component",
-                    f"component {address} is described twice, first at {known.desired.origin}",
-                    "merge the two, or name the environment of their documents where they are different components",
-                    origin,
-                    str(address),
-                )
-            )
+            found.append(_repeated(part, known))
     return list(first.values()), found
+
+
+def _repeated(part: Part, known: Part) -> Diagnostic:
+    """What a document has from its base stands in one place for several documents: it is they that have to differ."""
+    address, origin = part.desired.address, part.desired.origin
+    first = str(known.desired.origin)
+    hint = "merge the two, or name the environment of their documents where they are different components"
+    if known.desired.origin.file != known.document.file:
+        first += f" for the document at {known.document}"
+        hint = "give each document that extends a base an environment of its own"
+    if origin.file != part.document.file:
+        origin = part.document
+        hint = "give each document that extends a base an environment of its own"
+    message = f"component {address} is described twice, first at {first}"
+    return Diagnostic("duplicate_component", message, hint, origin, str(address))
 
 
 def _empty(files: int, locations: Sequence[Path]) -> Diagnostic:

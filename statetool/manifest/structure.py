@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from statetool.errors import SourceMark
 from statetool.manifest import nodes
-from statetool.manifest.nodes import Node, Scalar
+from statetool.manifest.nodes import Node, Scalar, Substituted, plain_value
 from statetool.schema import SchemaError, Validator, file_validator
 
 KeyPath: TypeAlias = "tuple[str | int, ...]"
@@ -46,10 +47,9 @@ _TYPE_WORDS = {
 }
 _LATE = {"missing_key": 1, "duplicate_item": 2}
 """Said after whatever else stands at the same place."""
+_MOST_SOURCES = 3
 _NEAR = 0.75
 """Below this likeness a suggestion is a guess: `release` is not a misspelt `replicas`."""
-_MAX_DEPTH = 64
-"""As deep as a file may be written. Only aliases get deeper, far below where any schema looks: cut off there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +57,17 @@ class Problem:
     """One refusal. The message is `before`, then the described path from the root, then `after`."""
 
     code: str
+    file: str
     line: int
     column: int
     path: KeyPath
     after: str
     hint: str
     before: str = ""
+
+    @property
+    def mark(self) -> SourceMark:
+        return SourceMark(self.file, self.line, self.column)
 
 
 class _Words(NamedTuple):
@@ -80,7 +85,7 @@ class Rules:
     def check(self, root: Node) -> list[Problem]:
         """What is wrong with the node and all under it, in the document's order, but for what the reader refused."""
         found: dict[Problem, None] = {}  # a dict: a text too long and of a wrong pattern is two errors, but one problem
-        for error in self.validator.iter_errors(_values(root)):
+        for error in self.validator.iter_errors(plain_value(root)):
             found.update(dict.fromkeys(_translate(error, root)))
         # jsonschema goes by the order of the schema or of a set; people by that of the document.
         return sorted(found, key=lambda problem: (_LATE.get(problem.code, 0), _find(root, problem.path)[1]))
@@ -92,21 +97,12 @@ def load_rules(name: str, *keys: str) -> Rules:
     return Rules(file_validator(name, *keys))
 
 
-def _values(node: Node, depth: int = _MAX_DEPTH) -> object:
-    """The node as jsonschema takes it."""
-    if isinstance(node, Scalar):
-        return node.value
-    if isinstance(node, nodes.Mapping):
-        return {key: _values(entry.node, depth - 1) for key, entry in node.entries.items()} if depth else {}
-    return [_values(item, depth - 1) for item in node.items] if depth else []
-
-
 def _find(root: Node, path: KeyPath) -> tuple[Node, list[tuple[int, int]]]:
     """The node at that path, and the way to it in numbers that sort as the document does."""
     node, steps = root, []
     for part in path:
         if isinstance(node, nodes.Mapping):
-            line, column, node = node.entries[str(part)]
+            _, line, column, node = node.entries[str(part)]
             steps.append((line, column))
         elif isinstance(node, nodes.Sequence):
             node = node.items[int(part)]
@@ -123,7 +119,7 @@ def _translate(error: SchemaError, root: Node, whole: Schema | None = None) -> I
     if "propertyNames" in error.schema_path:
         key = str(error.instance)
         entry = cast(nodes.Mapping, node).entries[key]
-        node, path, before = Scalar(key, key, True, entry.line, entry.column), (*path, key), "the name of "
+        node, path, before = Scalar(key, key, True, *entry[:3]), (*path, key), "the name of "
     branch = _branch(whole or schema, node)
     if keyword == "anyOf" and branch is not None:
         for inner in error.context or ():
@@ -133,12 +129,12 @@ def _translate(error: SchemaError, root: Node, whole: Schema | None = None) -> I
         yield from OF_MAPS[keyword](schema, cast(nodes.Mapping, node), path)
     elif keyword == "uniqueItems":
         after, hint = f" holds {say(node)} twice", "remove one of the two"
-        yield Problem("duplicate_item", node.line, node.column, path[:-1], after, hint)
+        yield Problem("duplicate_item", node.file, node.line, node.column, path[:-1], after, hint)
     else:
         # A value of a wrong type is refused by other keywords too: that is still one problem.
         explain = OF_VALUES[keyword] if branch is not None else _wrong_type
         code, after, hint = explain(whole or schema, schema, node)
-        yield Problem(code, node.line, node.column, path, after, hint, before)
+        yield Problem(code, node.file, node.line, node.column, path, after, hint, before)
 
 
 def _unknown_keys(schema: Schema, node: nodes.Mapping, path: KeyPath) -> Iterator[Problem]:
@@ -146,13 +142,14 @@ def _unknown_keys(schema: Schema, node: nodes.Mapping, path: KeyPath) -> Iterato
     for key, entry in node.entries.items():
         if key not in known:
             hint = suggest(key, known) or "known keys here: " + ", ".join(sorted(known))
-            yield Problem("unknown_key", entry.line, entry.column, path, "", hint, f"unknown key {quote(key)} in ")
+            yield Problem("unknown_key", *entry[:3], path, "", hint, f"unknown key {quote(key)} in ")
 
 
 def _missing_keys(schema: Schema, node: nodes.Mapping, path: KeyPath) -> Iterator[Problem]:
     for key in schema["required"]:
         if key not in node.entries:
-            yield Problem("missing_key", node.line, node.column, path, f" lacks the key '{key}'", f"add `{key}:`")
+            after = f" lacks the key '{key}'"
+            yield Problem("missing_key", node.file, node.line, node.column, path, after, f"add `{key}:`")
 
 
 def _wrong_type(whole: Schema, _: Schema, node: Node) -> _Words:
@@ -173,11 +170,14 @@ def _wrong_type(whole: Schema, _: Schema, node: Node) -> _Words:
 
 def _unquoted(schema: Schema, node: Scalar) -> _Words:
     """A number or boolean where text is needed: YAML would make 1.1 of 1.10."""
-    hint = f'write "{node.raw}" in quotes'
+    written = node.substituted.written if node.substituted else node.raw
+    hint = f'write "{written}" in quotes'
     if not re.search(schema.get("pattern", ""), node.raw):
         hint = f"put it in quotes; it must be {schema.get('patternErrorMessage')}"
-    kind = "the truth value" if isinstance(node.value, bool) else "the number"
-    after = f" must be text, but {node.raw} without quotes is {kind} {json.dumps(node.value)}"
+    kind = "truth value" if isinstance(node.value, bool) else "number"
+    if node.substituted:
+        return _Words("unquoted_text", f" must be text, but without quotes {say_value(node)} is a {kind}", hint)
+    after = f" must be text, but {node.raw} without quotes is the {kind} {json.dumps(node.value)}"
     return _Words("unquoted_text", after, hint)
 
 
@@ -207,14 +207,14 @@ def _not_listed(whole: Schema, schema: Schema, node: Node) -> _Words:
 
 def _out_of_range(_: Schema, schema: Schema, node: Node) -> _Words:
     wanted = _wanted(schema)
-    return _Words("out_of_range", f" must be {wanted}, not {cast(Scalar, node).raw}", f"write {wanted}")
+    return _Words("out_of_range", f" must be {wanted}, not {say_value(node)}", f"write {wanted}")
 
 
 def _bad_text(_: Schema, schema: Schema, node: Node) -> _Words:
     longest = schema.get("maxLength")
     limits = f" of {schema.get('minLength', 0)} to {longest} characters" if longest else " that is not empty"
     says = schema.get("patternErrorMessage", "text" + limits)
-    after = f" must be {says}, not {quote(str(cast(Scalar, node).value))}"
+    after = f" must be {says}, not {say_value(node)}"
     return _Words(schema.get("x-code", "bad_text"), after, schema.get("x-hint", f"write {says}"))
 
 
@@ -302,8 +302,27 @@ def say(node: Node) -> str:
     if isinstance(node, nodes.Sequence):
         return "a list"
     if isinstance(node.value, str):
-        return f"the text {quote(node.value)}"
-    return f"the number {node.raw}" if not isinstance(node.value, bool) else node.raw
+        return f"the text {say_value(node)}"
+    if isinstance(node.value, bool):
+        return f"the truth value {say_value(node)}" if node.substituted else node.raw
+    return f"the number {say_value(node)}"
+
+
+def say_value(node: Node) -> str:
+    """A value without the word for its kind. What variables hold is never said, for it may be a secret."""
+    if not isinstance(node, Scalar):
+        return say(node)
+    if node.substituted:
+        return say_substituted(node.substituted)
+    return quote(node.value) if isinstance(node.value, str) else node.raw
+
+
+def say_substituted(substituted: Substituted) -> str:
+    """`'v${var.minor}' with minor from --var`: what is written, and who gave the variables."""
+    sources = [f"{variable.name} from {variable.given_by}" for variable in dict.fromkeys(substituted.variables)]
+    if len(sources) > _MOST_SOURCES:
+        sources[_MOST_SOURCES:] = [f"{len(sources) - _MOST_SOURCES} more variables"]
+    return f"{quote(substituted.written)} with {' and '.join(sources)}"
 
 
 def _dotted(path: KeyPath) -> str:

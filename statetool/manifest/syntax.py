@@ -55,6 +55,10 @@ def explain(text: str, file: str, problem: yaml.YAMLError | None, last_line: int
     line, column = _place(problem, lines, last_line)
     if wide and wide[0].mark is not None and wide[0].mark.line <= line:
         return wide
+    if _character(lines, line, column) == "{" and lines[line - 1][: column - 1].endswith("$"):
+        message = "text between brackets can't hold '${' without quotes"
+        hint = 'write "${var.name}"; where a number is wanted, take the brackets away: one key a line, indented'
+        return [Diagnostic("yaml_syntax", message, hint, SourceMark(file, line, column - 1))]
     opened = _opened_at(problem)
     at_opener = opened is not None and _character(lines, *opened) in ("'", '"', "[", "{")
     message, hint = _words(lines, line, column, opened)

@@ -24,6 +24,7 @@ from statetool.manifest.encoding import decode, name_character
 from statetool.manifest.nodes import Document, Entry, Mapping, Node, Scalar, ScalarValue, Sequence
 
 MAX_DEPTH = 64
+"""Levels of maps and lists, aliases written out: whoever walks a tree may recurse."""
 MAX_ALIASED_NODES = 100_000
 """Nodes one file may gain by aliases: far above honest use, far below what hurts."""
 MAX_INTEGER = 2**53 - 1
@@ -69,6 +70,32 @@ class ReadResult:
     complete: bool
 
 
+def read_plain(raw: str) -> ScalarValue:
+    """The value of plain text: null, boolean, whole number, fraction, else the text itself.
+
+    Raises OverflowError for a whole number that is too large to be kept exactly.
+    """
+    if raw in _WORDS:
+        return _WORDS[raw]
+    if raw[0] not in _NUMBER_STARTS:
+        return raw
+    if _INTEGER.fullmatch(raw):
+        if len(raw) > 20 or abs(int(raw)) > MAX_INTEGER:
+            raise OverflowError
+        return int(raw)
+    return float(raw) if _FRACTION.fullmatch(raw) else raw
+
+
+def find_invisible(text: str) -> str | None:
+    """The first character that nobody would see in a text, such as a line break."""
+    if text.isprintable():
+        return None
+    for char in text:
+        if not char.isprintable() and char not in _VISIBLE_SPACES and unicodedata.category(char) in _INVISIBLE:
+            return char
+    return None
+
+
 def read_yaml(data: bytes, file: str, parser: ParserFactory | None = None) -> ReadResult:
     """Read one file. `file` is the name shown in marks. Never raises for anything a file can hold."""
     text, found = decode(data, file)
@@ -93,12 +120,14 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class _Frame:
-    """A collection whose end was not seen yet. `size` counts the nodes under it, aliases expanded."""
+    """A collection whose end was not seen yet. `size` counts the nodes and `height` the levels under it, itself
+    included, aliases expanded."""
 
     node: Mapping | Sequence
     anchor: str | None
     key: Node | None = None
     size: int = 1
+    height: int = 1
 
 
 @dataclass(slots=True)
@@ -109,7 +138,7 @@ class _Composer:
     documents: list[Document] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     stack: list[_Frame] = field(default_factory=list)
-    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
+    anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)
     aliased: int = 0
     last_line: int = 1
 
@@ -162,12 +191,13 @@ class _Composer:
             self._check_tag(event)
         self._check_text(raw, event, quoted)
         value = raw if quoted else self._resolve(raw, event)
-        node = Scalar(value, raw, quoted, start.line + 1, start.column + 1, len(self.diagnostics) > noted)
+        refused = len(self.diagnostics) > noted
+        node = Scalar(value, raw, quoted, self.file, start.line + 1, start.column + 1, refused)
         if event.anchor is not None:
-            self.anchors[event.anchor] = (node, 1)
+            self.anchors[event.anchor] = (node, 1, 0)
         if not self.stack and raw == "" and not quoted:
             return  # an empty document
-        self._add(node, 1)
+        self._add(node, 1, 0)
 
     def _check_text(self, raw: str, event: Any, quoted: bool) -> None:
         if not quoted and not raw.isascii():
@@ -176,55 +206,48 @@ class _Composer:
                 start = self._mark(event)
                 mark = start if "\n" in raw else SourceMark(self.file, start.line, start.column + wide)
                 self.diagnostics.append(syntax.full_width(raw[wide], mark))
-        if raw.isprintable():
-            return
-        for char in raw:
-            if char.isprintable() or char in _VISIBLE_SPACES or unicodedata.category(char) not in _INVISIBLE:
-                continue
-            if char == "\n":
-                self._note("line_break", "the text holds a line break", "write it in one line", self._mark(event))
-            else:
-                self._note(
-                    "control_character",
-                    f"the text holds the invisible character {name_character(char)}",
-                    "remove it: what is read must be what reviewers see",
-                    self._mark(event),
-                )
-            return
+        char = find_invisible(raw)
+        if char == "\n":
+            self._note("line_break", "the text holds a line break", "write it in one line", self._mark(event))
+        elif char is not None:
+            self._note(
+                "control_character",
+                f"the text holds the invisible character {name_character(char)}",
+                "remove it: what is read must be what reviewers see",
+                self._mark(event),
+            )
 
     def _resolve(self, raw: str, event: Any) -> ScalarValue:
-        """The value of plain text: null, boolean, whole number, fraction, else the text itself."""
-        if raw in _WORDS:
-            return _WORDS[raw]
-        if raw[0] not in _NUMBER_STARTS:
-            return raw
-        if _INTEGER.fullmatch(raw):
-            if len(raw) > 20 or abs(int(raw)) > MAX_INTEGER:
-                self._note(
-                    "integer_too_large",
-                    f"the number {raw if len(raw) <= 40 else raw[:37] + '...'} is too large to be kept exactly",
-                    "write it in quotes if it is text",
-                    self._mark(event),
-                )
-                return 0
-            return int(raw)
-        return float(raw) if _FRACTION.fullmatch(raw) else raw
+        """The value of plain text."""
+        try:
+            return read_plain(raw)
+        except OverflowError:
+            self._note(
+                "integer_too_large",
+                f"the number {raw if len(raw) <= 40 else raw[:37] + '...'} is too large to be kept exactly",
+                "write it in quotes if it is text",
+                self._mark(event),
+            )
+            return 0
 
     def _open(self, event: Any) -> None:
-        if len(self.stack) >= MAX_DEPTH:
-            self._stop("too_deep", f"nested more than {MAX_DEPTH} levels deep", "no file needs that", self._mark(event))
+        self._check_depth(1, event)
         self._check_tag(event)
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         self.last_line = line
         is_map = type(event) is events.MappingStartEvent
-        node: Mapping | Sequence = Mapping({}, line, column) if is_map else Sequence([], line, column)
+        node = Mapping({}, self.file, line, column) if is_map else Sequence([], self.file, line, column)
         self.stack.append(_Frame(node, event.anchor))
+
+    def _check_depth(self, height: int, event: Any) -> None:
+        if len(self.stack) + height > MAX_DEPTH:
+            self._stop("too_deep", f"nested more than {MAX_DEPTH} levels deep", "no file needs that", self._mark(event))
 
     def _close(self) -> None:
         frame = self.stack.pop()
         if frame.anchor is not None:
-            self.anchors[frame.anchor] = (frame.node, frame.size)
-        self._add(frame.node, frame.size)
+            self.anchors[frame.anchor] = (frame.node, frame.size, frame.height)
+        self._add(frame.node, frame.size, frame.height)
 
     def _add_alias(self, event: Any) -> None:
         name: str = event.anchor
@@ -238,7 +261,8 @@ class _Composer:
                 "write the value out, or put text that starts with * in quotes",
                 self._mark(event),
             )
-        node, size = known
+        node, size, height = known
+        self._check_depth(height, event)
         self.aliased += size
         if self.aliased > MAX_ALIASED_NODES:
             self._stop(
@@ -247,14 +271,16 @@ class _Composer:
                 "write the values out, or use `defaults`",
                 self._mark(event),
             )
-        self._add(node, size)
+        self._add(node, size, height)
 
-    def _add(self, node: Node, size: int) -> None:
+    def _add(self, node: Node, size: int, height: int) -> None:
         if not self.stack:
             self.documents.append(Document(self.file, node))
             return
         frame = self.stack[-1]
         frame.size += size
+        if height >= frame.height:
+            frame.height = height + 1
         if isinstance(frame.node, Sequence):
             frame.node.items.append(node)
         elif frame.key is None:
@@ -282,4 +308,4 @@ class _Composer:
                 mark,
             )
         else:
-            parent.entries[key.raw] = Entry(key.line, key.column, node)
+            parent.entries[key.raw] = Entry(self.file, key.line, key.column, node)

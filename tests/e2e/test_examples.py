@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from e2e_project import CLONE, EXAMPLES, ProjectFolder, copy_example, start
+
+from statetool.manifest.nodes import plain_value
+from statetool.manifest.yaml_reader import read_yaml
+from statetool.schema import validator
 
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 SCHEMA_COMMENT = re.compile(r"^# yaml-language-server: \$schema=(\S+)$", re.MULTILINE)
@@ -25,7 +30,7 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> ProjectFolder:
 
 def test_there_are_the_examples_that_the_readme_promises() -> None:
     """A renamed folder would make the tests below prove less."""
-    assert {"gray-release", "online-boutique", "quickstart"} <= set(NAMES)
+    assert {"gray-release", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
 
 
 def test_an_example_has_something_to_do_then_does_it_then_is_settled(example: ProjectFolder) -> None:
@@ -64,29 +69,50 @@ def test_an_example_is_valid_offline(example: ProjectFolder) -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.yaml")) + sorted(EXAMPLES.glob("*/manifests/**/*.yaml")))
 def test_an_editor_finds_the_schema_that_a_file_names(path: Path) -> None:
-    """Relative to the file, as the language server reads it. A seed has no schema."""
+    """Relative to the file, as the language server reads it, and it has no complaint. A seed has no schema."""
     named = SCHEMA_COMMENT.findall(path.read_text(encoding="utf-8"))
     assert len(named) == (0 if path.name == "seed.yaml" else 1)
     for name in named:
         assert (path.parent / name).resolve().parent == CLONE / "schemas"
         assert (path.parent / name).is_file()
+        checker = validator(Path(name).name.partition(".")[0])
+        for document in read_yaml(path.read_bytes(), path.name).documents:
+            assert list(checker.iter_errors(plain_value(document.root))) == []
 
 
 def test_the_commands_of_the_gray_release_do_what_its_text_says(tmp_path: Path) -> None:
     """Weight edited, promoted, folded: every command of the README's blocks, in order, as typed."""
-    copy = copy_example("gray-release", tmp_path / "gray")
-    shell = tmp_path / "bin" / "statetool"
-    shell.parent.mkdir()
-    shell.write_text(f'#!/bin/sh\nexec {sys.executable} -m statetool "$@"\n', encoding="utf-8")
-    shell.chmod(0o755)
-    blocks = SHELL_BLOCK.findall((EXAMPLES / "gray-release" / "README.md").read_text(encoding="utf-8"))
-    said = [_typed(copy, shell.parent, block) for block in blocks]
+    copy, said = _follow("gray-release", tmp_path)
     assert copy.sent() == ["checkout modify_gray_rule", "checkout continue_deploy"]
     assert copy.shown("checkout") == ("3.1.0", "RUNNING", 6, 6)
     assert "fold_needed" in said[1]
     assert all("No changes." in text for text in said[1:])
     assert "fold_needed" not in said[2]
     copy.ensure_settled()
+
+
+def test_the_commands_of_several_environments_do_what_their_text_says(tmp_path: Path) -> None:
+    """Both environments from one base, then a variable from each of its three givers; the last runs change nothing."""
+    copy, said = _follow("multi-environment", tmp_path)
+    assert [text.count("No changes.") for text in said] == [1, 1, 2]
+    assert "manifests/prod.yaml:7" in said[0]
+    assert "manifests/base.yaml:11" in said[0]
+    assert "manifests/staging.yaml:6:15: error[undefined_variable]" in said[1]
+    assert sorted(copy.sent()) == ["cart scale"] * 4 + ["search modify_gray_rule"] * 2
+    wishes = {address: entry["wish"] for address, entry in copy.state["components"].items()}
+    assert (wishes["shop/cart@prod"]["replicas"], wishes["shop/cart@staging"]["replicas"]) == (6, 5)
+    replace(copy, environ={"STATETOOL_VAR_cart_replicas": "5"}).ensure_settled()
+
+
+def _follow(name: str, folder: Path) -> tuple[ProjectFolder, list[str]]:
+    """A copy of an example in which every block of commands of its text was typed, and what each block said."""
+    copy = copy_example(name, folder / name)
+    shell = folder / "bin" / "statetool"
+    shell.parent.mkdir()
+    shell.write_text(f'#!/bin/sh\nexec {sys.executable} -m statetool "$@"\n', encoding="utf-8")
+    shell.chmod(0o755)
+    blocks = SHELL_BLOCK.findall((EXAMPLES / name / "README.md").read_text(encoding="utf-8"))
+    return copy, [_typed(copy, shell.parent, block) for block in blocks]
 
 
 def _typed(copy: ProjectFolder, programs: Path, commands: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from statetool.errors import InvalidInput
 from statetool.manifest.loader import load_manifests
 from statetool.manifest.nodes import plain_value
+from statetool.manifest.variables import load_variables
 from statetool.manifest.yaml_reader import ReadResult, read_yaml
 
 VALID = """\
@@ -109,24 +113,48 @@ def mutated(draw: st.DrawFn) -> str:
     return text
 
 
+WITHOUT_PLACE = {"empty_manifests", "unused_variable"}
+"""What is wrong with no file, but with all of them together or with the command line."""
+SECRET = "open/sesame"
+"""Nothing that may be a name: it would become part of an address, which is shown."""
+
+
 def check_all(data: bytes) -> None:
-    """Load the bytes as the only manifest: either it is good, or every diagnostic is complete."""
+    """Load the bytes as the only manifest."""
+    check_files({"shop.yaml": data})
+
+
+def check_files(files: Mapping[str, bytes]) -> bool:
+    """Load files, and variables of vars.yaml: all is good, or every diagnostic is complete and no secret is told.
+
+    Whether it was all good.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "shop.yaml").write_bytes(data)
+        for name, data in files.items():
+            Path(folder, name).write_bytes(data)
+        given = [Path(folder, name) for name in files if name == "vars.yaml"]
+        variables = load_variables({"STATETOOL_VAR_secret": SECRET}, given, [("n", "4")] if given else [])
         try:
-            load_manifests(Path(folder), [Path("shop.yaml")])
+            load_manifests(Path(folder), [Path(n) for n in files if n != "vars.yaml"], variables=variables)
         except InvalidInput as exc:
-            lines = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            lines = {name: count_lines(data) for name, data in files.items()}
             for diagnostic in exc.diagnostics:
                 assert diagnostic.code
                 assert diagnostic.message
                 assert diagnostic.hint
-                if diagnostic.code == "empty_manifests":
+                assert SECRET not in f"{diagnostic.message} {diagnostic.hint} {diagnostic.address}"
+                if diagnostic.code in WITHOUT_PLACE:
                     continue
                 assert diagnostic.mark is not None
-                assert diagnostic.mark.file == "shop.yaml"
-                assert 1 <= diagnostic.mark.line <= len(lines)
+                assert 1 <= diagnostic.mark.line <= lines[Path(diagnostic.mark.file).name]
                 assert diagnostic.mark.column >= 1
+            return False
+        return True
+
+
+def count_lines(data: bytes) -> int:
+    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    return text.count("\n") + 1
 
 
 def test_the_manifest_that_is_mutated_is_valid(tmp_path: Path) -> None:
@@ -175,3 +203,88 @@ def test_the_pure_parser_gives_the_same_values_and_words(text: str) -> None:
 
 def values(result: ReadResult) -> list[object]:
     return [plain_value(document.root) for document in result.documents]
+
+
+# Several environments
+
+PROJECT = {
+    "base.yaml": VALID.split("---")[0].replace("environment: prod\n", "").replace("@prod", "")
+    + """\
+  variable:
+    replicas: ${var.n}
+    version: "1.${var.minor}.0"
+    labels: {token: "${var.secret}", price: "$${var.n}"}
+    gray:
+      version: 2.0.0
+      weight: ${var.weight}
+""",
+    "middle.yaml": "extends: base.yaml\ndefaults: {lifecycle: null}\ncomponents: {cart: {replicas: null}}\n",
+    "prod.yaml": """\
+extends: middle.yaml
+environment: prod
+components:
+  search:
+    gray: {weight: 40}
+    depends_on: [variable, shop/cart@staging]
+  checkout:
+    gray: {rules: null, match: null, weight: 1}
+  legacy: null
+""",
+    "staging.yaml": "extends: base.yaml\nenvironment: staging\ncomponents: {cart: {labels: {tier: null}}}\n",
+    "vars.yaml": "minor: 10\nweight: 5\n",
+}
+LAYERS = [
+    *("extends: base.yaml\n", "extends: prod.yaml\n", "extends: /etc/passwd\n", "extends: ../x.yaml\n", "extends: "),
+    *(" null", ": null\n", "{}", "\ndefaults: {}", "\nenvironment: prod"),
+    *("${", "${var.", "}", "${var.n}", '"${var.n}"', "$${", "${var.${var.n}}", "${var.secret}", '"${var.secret}"'),
+    *("${var.nobody}", "$", "\\x24{var.n}", "{a: ${var.n}}"),
+]
+SLIPS = [*LAYERS, *STRUCTURE, *MARKUP, *CHARACTERS, *ESCAPES, *NUMBERS]
+BATCHES = 10
+IN_A_BATCH = 1_000
+
+
+def slip(text: str, chance: random.Random) -> str:
+    """A cut, an addition or a line moved: what hands do."""
+    if chance.random() < 0.2:
+        lines = text.splitlines(keepends=True)
+        lines.insert(chance.randrange(len(lines) + 1), lines.pop(chance.randrange(len(lines))) if lines else "")
+        return "".join(lines)
+    # Half of the slips stand at the beginning or the end of a word, where values begin and end.
+    edges = [n for n in range(len(text)) if text[n] in " \n,:{}[]"] if chance.random() < 0.5 else []
+    start = chance.choice(edges) + chance.randrange(2) if edges else chance.randrange(len(text) + 1)
+    end = min(len(text), start + chance.choice([0, 0, 0, 1, 2, 10]))
+    return text[:start] + (chance.choice(SLIPS) if chance.random() < 0.9 else "") + text[end:]
+
+
+def test_the_project_that_slips_is_valid() -> None:
+    """Else its mutations would only look at one old error."""
+    assert check_files({name: text.encode() for name, text in PROJECT.items()})
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_ten_thousand_projects_that_were_nearly_right(batch: int) -> None:
+    """Bases, overlays and variables, with a few slips in one or two of the files."""
+    good = 0
+    for number in range(IN_A_BATCH):
+        chance = random.Random(batch * IN_A_BATCH + number)
+        files = dict(PROJECT)
+        for _ in range(chance.randint(1, 4)):
+            name = chance.choice(sorted(files))
+            files[name] = slip(files[name], chance)
+        try:
+            good += check_files({name: text.encode("utf-8", "replace") for name, text in files.items()})
+        except Exception as error:
+            error.add_note(f"batch {batch}, number {number}: {files}")
+            raise
+    # Were all of them broken, only the first error of each would be looked at; were all good, none.
+    assert IN_A_BATCH * 0.02 < good < IN_A_BATCH * 0.6
+
+
+@given(st.dictionaries(st.sampled_from(sorted(PROJECT)), mutated() | st.text(max_size=100), min_size=1))
+@settings(max_examples=300)
+def test_whatever_stands_in_a_base_or_beside_it(texts: dict[str, str]) -> None:
+    """Files of one project that have nothing to do with each other."""
+    check_files(
+        {**{n: t.encode() for n, t in PROJECT.items()}, **{n: t.encode("utf-8", "replace") for n, t in texts.items()}}
+    )

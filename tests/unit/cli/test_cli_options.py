@@ -34,6 +34,8 @@ def parse(*arguments: str) -> dict[str, Any]:
         (["apply", "-auto-approve", "-parallelism=3"], ["apply", "--auto-approve", "--parallelism", "3"]),
         (["apply", "-lock-timeout=30s", "file"], ["apply", "--lock-timeout", "30", "file"]),
         (["drift", "-correct", "-json"], ["drift", "--correct", "--json"]),
+        (["plan", "-var", "a=b", "-var=c=d"], ["plan", "--var", "a=b", "--var=c=d"]),
+        (["validate", "-var-file", "f", "-var-file=g"], ["validate", "--var-file", "f", "--var-file=g"]),
     ],
 )
 def test_one_dash_means_the_same(one_dash: list[str], two_dashes: list[str]) -> None:
@@ -86,6 +88,40 @@ def test_bad_times(text: str) -> None:
     """Refused with an example."""
     with pytest.raises(click.BadParameter, match="is not a time such as"):
         parse("apply", f"--lock-timeout={text}")
+
+
+@pytest.mark.parametrize(
+    ("texts", "pairs"),
+    [
+        (["a=b"], (("a", "b"),)),
+        (["a="], (("a", ""),)),
+        (["a=b=c d"], (("a", "b=c d"),)),
+        (["_A1=x", "a=y", "a=z"], (("_A1", "x"), ("a", "y"), ("a", "z"))),
+        (["a=--json"], (("a", "--json"),)),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "apply", "drift", "validate", "doctor", "action restart shop/cart"])
+def test_variables(command: str, texts: list[str], pairs: tuple[tuple[str, str], ...]) -> None:
+    """Name and text, as they are, in the order given; wherever manifests are loaded."""
+    arguments = [argument for text in texts for argument in ("--var", text)]
+    assert parse(*command.split(), *arguments)["variables"] == pairs
+
+
+@pytest.mark.parametrize("text", ["", "a", "=secret", "1a=secret", "a-b=secret", "a b=secret", "ä=secret", " a=secret"])
+def test_bad_variables(text: str) -> None:
+    """Refused without what stands behind the `=`."""
+    with pytest.raises(click.BadParameter) as caught:
+        parse("plan", "--var", text)
+    assert "secret" not in caught.value.format_message()
+
+
+def test_variables_are_not_taken_from_the_environment_of_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the environment are STATETOOL_VAR_name, and nothing else is one."""
+    monkeypatch.setenv("STATETOOL_PLAN_VAR", "a=b")
+    monkeypatch.setenv("STATETOOL_PLAN_VAR_FILE", "vars.yaml")
+    monkeypatch.setenv("STATETOOL_VAR_a", "b")
+    parsed = parse("plan")
+    assert (parsed["variables"], parsed["variable_files"]) == ((), ())
 
 
 def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

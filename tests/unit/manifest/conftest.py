@@ -9,6 +9,7 @@ import pytest
 
 from statetool.errors import Diagnostic, InvalidInput
 from statetool.manifest.loader import Manifests, load_manifests
+from statetool.manifest.variables import Variables
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class Project:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
-    def load(self, *, allow_empty: bool = False) -> Manifests:
-        return load_manifests(self.root, [Path("manifests")], allow_empty=allow_empty)
+    def load(self, variables: Variables | None = None, *, allow_empty: bool = False) -> Manifests:
+        return load_manifests(self.root, [Path("manifests")], variables=variables, allow_empty=allow_empty)
 
-    def refuse(self) -> tuple[Diagnostic, ...]:
+    def refuse(self, variables: Variables | None = None) -> tuple[Diagnostic, ...]:
         """The diagnostics of a project that must be refused."""
         with pytest.raises(InvalidInput) as caught:
-            self.load()
+            self.load(variables)
         return caught.value.diagnostics
 
 

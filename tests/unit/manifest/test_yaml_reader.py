@@ -109,6 +109,18 @@ def test_the_deepest_allowed_file_is_read(parser: ParserFactory) -> None:
 
 
 @pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize(("opener", "closer"), [("[", "]"), ("{a: ", "}")])
+def test_aliases_add_to_the_depth(opener: str, closer: str, parser: ParserFactory) -> None:
+    """Each may lead to another, so a short file could hold a value deeper than any stack."""
+    half = MAX_DEPTH // 2
+    allowed = f"- &x {opener * (half - 1)}1{closer * (half - 1)}\n- {opener * half}*x{closer * half}\n"
+    assert read(allowed, parser).diagnostics == ()
+    (found,) = read(allowed.replace("*x", f"{opener}*x{closer}"), parser).diagnostics
+    assert found.code == "too_deep"
+    assert str(found.mark) == f"f.yaml:2:{3 + len(opener) * (half + 1)}"
+
+
+@pytest.mark.parametrize("parser", PARSERS)
 def test_aliases_may_not_explode(parser: ParserFactory) -> None:
     """Nine lines that stand for a thousand million values."""
     lines = ["a0: &a0 [" + ", ".join("x" * 10) + "]"]
