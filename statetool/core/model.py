@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import total_ordering
 from typing import Literal, TypeAlias
 
+from statetool.core.deploy import Artifact, Configuration, Deploy, Deployed
 from statetool.errors import SourceMark
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -23,6 +24,7 @@ GRAY_FIELD = "gray"
 REPLICAS_FIELD = "replicas"
 STATE_FIELD = "state"
 RESTART_FIELD = "restart"
+DEPLOYED_FIELD = "deployed"
 DRIFT_FIELDS = (REPLICAS_FIELD, VERSION_FIELD, GRAY_FIELD, STATE_FIELD)
 
 _ADDRESS = re.compile(r"^([^/@\s]+)/([^/@\s]+)(?:@([^/@\s]+))?$")
@@ -99,13 +101,38 @@ class VersionPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaRange:
+    """A number of instances that an autoscaler owns: the floor is enforced, the ceiling only where `enforce_max`."""
+
+    min: int
+    max: int
+    enforce_max: bool = False
+
+
+Replicas: TypeAlias = "int | ReplicaRange"
+
+
+def nearest_number(wanted: Replicas, number: int) -> int:
+    """The number of instances to have where there are `number`: itself where it is allowed, else the nearest bound."""
+    if isinstance(wanted, int):
+        return wanted
+    if number < wanted.min:
+        return wanted.min
+    return min(number, wanted.max) if wanted.enforce_max else number
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
-    """Desired values of one component in canonical form; None means the field is not managed."""
+    """Desired values of one component in canonical form; None means the field is not managed.
+
+    `deployed` is what was sent along with the version.
+    """
 
     picture: VersionPicture | None = None
-    replicas: int | None = None
+    replicas: Replicas | None = None
     state: PowerState | None = None
     restart: str | None = None
+    deployed: Deployed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +186,7 @@ class Desired:
     wish: Wish
     depends_on: tuple[Address, ...] = ()
     hosts: tuple[str, ...] = ()
+    deploy: Deploy = field(default_factory=Deploy)
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: Ready = Ready()
     lifecycle: Lifecycle = Lifecycle()
@@ -278,18 +306,11 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """What a component runs from: the address of its image or package."""
-
-    kind: Literal["image", "package"]
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class Closer:
     """What only the detail and the records of a component tell; read where a list row is not enough.
 
-    `records` are newest first.
+    `records` are newest first. `configuration` is what the detail shows now, `past` what earlier versions ran with,
+    by version, where it was asked for and is known.
     """
 
     configured_replicas: int | None
@@ -297,6 +318,8 @@ class Closer:
     remaining_batches: int | None
     records: tuple[Record, ...]
     artifact: Artifact | None = None
+    configuration: Configuration | None = None
+    past: Mapping[str, Configuration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +328,7 @@ class Observed:
 
     `address` carries the platform's names, environment included. `row_version` is the version of the list row:
     during a gray release it may be the stable version or the candidate. `replicas` counts the instances that
-    exist, of both versions.
+    exist, of both versions. `artifact` is that of the row, where it tells one.
     """
 
     address: Address
@@ -319,6 +342,7 @@ class Observed:
     last_job_id: str | None
     updated_at: str | None
     closer: Closer | None = None
+    artifact: Artifact | None = None
 
     @property
     def status_class(self) -> StatusClass:

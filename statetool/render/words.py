@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from statetool.core.canonical import canonical_text
-from statetool.core.model import Address, Json
+from statetool.core.model import Address, Json, Replicas
 from statetool.core.plan import (
     Action,
     Blocked,
@@ -57,6 +57,10 @@ def plural(count: int, word: str, many: str | None = None) -> str:
     return f"{count} {word if count == 1 else many or word + 's'}"
 
 
+ARTIFACT_PATHS = frozenset({"image", "package"})
+_TOLD_ALONG = ARTIFACT_PATHS | {"env", "resources"}
+
+
 def value_text(path: str, value: Json) -> str:
     """A field's value as a person writes it; never JSON."""
     if value is None:
@@ -69,9 +73,25 @@ def value_text(path: str, value: Json) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return "; ".join(rule_text(item) for item in value) or NONE
+    if isinstance(value, dict) and "min" in value:
+        ceiling = " (ceiling enforced)" if value.get("enforce_max") else ""
+        return f"{value_text('', value['min'])}..{value_text('', value.get('max'))}{ceiling}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {value_text(key, item)}" for key, item in value.items())
     return str(value)
+
+
+def sides_text(path: str, before: Json, after: Json) -> tuple[str, str]:
+    """Both sides of a difference; of two addresses of images only the last part, where the rest is the same."""
+    old, new = value_text(path, before), value_text(path, after)
+    if path.removeprefix("gray.") in ARTIFACT_PATHS and old.rpartition("/")[0] == new.rpartition("/")[0]:
+        return old.rpartition("/")[2], new.rpartition("/")[2]
+    return old, new
+
+
+def replicas_text(wanted: Replicas) -> str:
+    """`4 replicas`, `3..9 replicas`."""
+    return plural(wanted, "replica") if isinstance(wanted, int) else f"{wanted.min}..{wanted.max} replicas"
 
 
 def is_rules(change: FieldChange) -> bool:
@@ -122,7 +142,7 @@ def difference_text(change: FieldChange) -> str:
     """Before and after in one line: `4 -> 6`, or what is recorded."""
     if is_only_recorded(change):
         return f"{value_text(change.path, change.before)}, {cause_text(change)}"
-    return f"{value_text(change.path, change.before)} -> {value_text(change.path, change.after)}"
+    return " -> ".join(sides_text(change.path, change.before, change.after))
 
 
 def update_text(update: WishUpdate) -> str:
@@ -151,8 +171,11 @@ def kind_text(change: Change) -> str | None:
 
 
 def parameters_text(parameters: Mapping[str, Json]) -> str:
-    """`version=1.4.1`; content rules are counted, their lines stand with the field."""
-    return " ".join(_parameter(key, value) for key, value in parameters.items())
+    """`version=1.4.1`; content rules are counted, their lines stand with the field.
+
+    What goes along with a version is told by its own line; values of variables are never shown.
+    """
+    return " ".join(_parameter(key, value) for key, value in parameters.items() if key not in _TOLD_ALONG)
 
 
 def _parameter(key: str, value: Json) -> str:

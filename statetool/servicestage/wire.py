@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeVar, cast
 
+from statetool.core.deploy import Artifact
 from statetool.core.model import (
     Address,
     Application,
-    Artifact,
     Closer,
     ContentRule,
     GrayRule,
