@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statetool.core.model import Artifact, Observed
+from statetool.core.deploy import Artifact
+from statetool.core.model import Observed
 
 
 def artifact_of_version(observed: Observed, running: str | None, wanted: str) -> Artifact | None:

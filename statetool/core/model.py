@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import total_ordering
 from typing import Literal, TypeAlias
 
+from statetool.core.deploy import Artifact, Configuration, Deploy
 from statetool.errors import SourceMark
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -99,13 +100,35 @@ class VersionPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplicaRange:
+    """A number of instances that an autoscaler owns: the floor is enforced, the ceiling only where `enforce_max`."""
+
+    min: int
+    max: int
+    enforce_max: bool = False
+
+    def nearest(self, number: int) -> int:
+        """The number itself where the range allows it, else the bound it has to move to."""
+        if number < self.min:
+            return self.min
+        return min(number, self.max) if self.enforce_max else number
+
+
+Replicas: TypeAlias = "int | ReplicaRange"
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
-    """Desired values of one component in canonical form; None means the field is not managed."""
+    """Desired values of one component in canonical form; None means the field is not managed.
+
+    `deployed` is a digest of what was sent along with the version: variables and resources of the manifest.
+    """
 
     picture: VersionPicture | None = None
-    replicas: int | None = None
+    replicas: Replicas | None = None
     state: PowerState | None = None
     restart: str | None = None
+    deployed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +182,7 @@ class Desired:
     wish: Wish
     depends_on: tuple[Address, ...] = ()
     hosts: tuple[str, ...] = ()
+    deploy: Deploy = field(default_factory=Deploy)
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: Ready = Ready()
     lifecycle: Lifecycle = Lifecycle()
@@ -278,18 +302,11 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Artifact:
-    """What a component runs from: the address of its image or package."""
-
-    kind: Literal["image", "package"]
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class Closer:
     """What only the detail and the records of a component tell; read where a list row is not enough.
 
-    `records` are newest first.
+    `records` are newest first. `configuration` is what the detail shows now, `past` what earlier versions ran with,
+    by version, where it was asked for and is known.
     """
 
     configured_replicas: int | None
@@ -297,6 +314,8 @@ class Closer:
     remaining_batches: int | None
     records: tuple[Record, ...]
     artifact: Artifact | None = None
+    configuration: Configuration | None = None
+    past: Mapping[str, Configuration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +324,7 @@ class Observed:
 
     `address` carries the platform's names, environment included. `row_version` is the version of the list row:
     during a gray release it may be the stable version or the candidate. `replicas` counts the instances that
-    exist, of both versions.
+    exist, of both versions. `artifact` is that of the row, where it tells one.
     """
 
     address: Address
@@ -318,6 +337,7 @@ class Observed:
     available_replicas: int
     last_job_id: str | None
     updated_at: str | None
+    artifact: Artifact | None = None
     closer: Closer | None = None
 
     @property

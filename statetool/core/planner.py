@@ -44,7 +44,8 @@ from statetool.core.version_rows import (
 class ComponentPlan:
     """All that a plan says of one component. `change` is None where nothing is done or recorded.
 
-    `is_compared` is False where there was no wish to compare with what is observed.
+    `is_compared` is False where there was no wish to compare with what is observed. `version_row` is the row of
+    `version_rows.py` that decided about the version picture, in words; None where none was asked.
     """
 
     change: Change | None = None
@@ -55,6 +56,7 @@ class ComponentPlan:
     rejection: RejectionSeen | None = None
     ignored: int = 0
     is_compared: bool = True
+    version_row: str | None = None
 
     @property
     def is_denied(self) -> bool:
