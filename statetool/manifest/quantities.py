@@ -28,7 +28,7 @@ def parse_cores(text: str) -> float | None:
 
 
 def parse_gib(text: str) -> float | None:
-    """`512Mi` or `1G` as GiB; None for a text of another shape, or without a unit: Kubernetes would take it for bytes."""
+    """`512Mi` or `1G` as GiB; None for a text of another shape, or without a unit: those are bytes."""
     match = _BYTES.fullmatch(text)
     return float(Fraction(match[1]) * _BYTE_UNITS[match[2]] / _GIB) if match else None
 
