@@ -36,7 +36,9 @@ def test_gib(text: str, gib: float) -> None:
     assert parse_gib(text) == gib
 
 
-QUANTITIES = st.from_regex(r"\A[0-9]{0,17}(\.[0-9]{0,11})?[kKmMgGTi ]{0,3}\Z") | st.text(st.characters(exclude_characters="\n"), max_size=6)
+QUANTITIES = st.from_regex(r"\A[0-9]{0,17}(\.[0-9]{0,11})?[kKmMgGTi ]{0,3}\Z") | st.text(
+    st.characters(exclude_characters="\n"), max_size=6
+)
 """Without line breaks, as all text of a manifest: `$` would let one pass at the end."""
 
 
