@@ -177,8 +177,9 @@ class Desired:
 
     `depends_on` holds addresses of other desired components, already resolved. `hosts` are the machines of a
     component that runs on some, which the platform wants with every scale. `marks` says of every value that is
-    written where it is, by its path: `replicas`, `gray.weight`, `labels.team`, `lifecycle.drift.replicas`; a list is
-    one value. Where values are written makes no difference between components.
+    written where it is, by its path: `replicas` or, of a range, `replicas.min`; `gray.weight`, `env.NAME`,
+    `resources.limits.cpu`, `lifecycle.drift.replicas`; a list is one value. Where values are written makes no
+    difference between components.
     """
 
     address: Address
