@@ -38,6 +38,7 @@ from statetool.core.project import (
     build_plan,
     ensure_something_selected,
     find_closer_looks,
+    find_past_looks,
 )
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
@@ -221,7 +222,14 @@ async def observe(
     unlisted = find_unlisted(recorded, listed, observed, selection)
     ensure_gone(unlisted, await platform.fetch_existing(unlisted))
     unclear = find_closer_looks(desired, recorded, observed, selection)
-    closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
+    observed = _with(await platform.fetch_closer_looks(unclear), observed)
+    past = find_past_looks(desired, recorded, observed, selection)
+    return _with(await platform.fetch_past(past), observed)
+
+
+def _with(looked_at: Sequence[Observed], observed: Sequence[Observed]) -> tuple[Observed, ...]:
+    """All components, some of them as they were looked at again."""
+    closer = {entry.component_id: entry for entry in looked_at}
     return tuple(closer.get(entry.component_id, entry) for entry in observed)
 
 
@@ -316,8 +324,7 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
         unclear = [o for o in observed if o.may_be_releasing]
-        closer = {o.component_id: o for o in await platform.fetch_closer_looks(unclear)}
-        return tuple(closer.get(o.component_id, o) for o in observed)
+        return _with(await platform.fetch_closer_looks(unclear), observed)
 
 
 async def _plan_when_idle(

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from statetool.core.comes_along import find_past_versions
 from statetool.core.diff import needs_closer_look
 from statetool.core.edges import order_across
 from statetool.core.matching import Matching, Pair, match_components
@@ -78,6 +79,22 @@ def find_closer_looks(
         and selection.includes(pair.desired.address)
         and needs_closer_look(pair.desired, pair.recorded, pair.observed)
     )
+
+
+def find_past_looks(
+    desired: Sequence[Desired],
+    recorded: Mapping[Address, Recorded],
+    observed: Sequence[Observed],
+    selection: Selection,
+) -> tuple[tuple[Observed, frozenset[str]], ...]:
+    """The observed components, looked at closely, whose plan may go back to an earlier version, with those versions."""
+    pairs = match_components(desired, recorded, observed).pairs
+    looks = (
+        (pair.observed, find_past_versions(pair.desired, pair.recorded, pair.observed))
+        for pair in pairs
+        if pair.observed is not None and selection.includes(pair.desired.address)
+    )
+    return tuple((seen, versions) for seen, versions in looks if versions)
 
 
 def build_plan(
