@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from statetool.core.canonical import canonical_text
-from statetool.core.model import Address, Json, Replicas
+from statetool.core.model import DEPLOYED_FIELD, Address, Json, Replicas
 from statetool.core.plan import (
     Action,
     Blocked,
@@ -58,6 +58,7 @@ def plural(count: int, word: str, many: str | None = None) -> str:
 
 
 ARTIFACT_PATHS = frozenset({"image", "package"})
+START_PARAMETERS = frozenset({"mode", "channel", "first_batch_replicas", "remaining_batches"})
 _TOLD_ALONG = ARTIFACT_PATHS | {"env", "resources"}
 
 
@@ -78,6 +79,8 @@ def value_text(path: str, value: Json) -> str:
         return f"{value_text('', value['min'])}..{value_text('', value.get('max'))}{ceiling}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {value_text(key, item)}" for key, item in value.items())
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value)
 
 
@@ -152,6 +155,11 @@ def update_text(update: WishUpdate) -> str:
     return "recorded: it already is as the manifest says"
 
 
+def update_name(update: WishUpdate) -> str:
+    """What is recorded, as a person calls it."""
+    return "env, resources" if update.field == DEPLOYED_FIELD else update.field
+
+
 def silent_updates(change: Change) -> list[WishUpdate]:
     """Updates of the record that none of the change's field lines speaks of."""
     shown = {field.path.split(".")[0].replace("gray", "version") for field in change.fields}
@@ -184,7 +192,7 @@ def _parameter(key: str, value: Json) -> str:
     if isinstance(value, list):
         return f"{key}=" + ",".join(value_text("", item) for item in value)
     if isinstance(value, dict):
-        return parameters_text(value)
+        return parameters_text({k: v for k, v in value.items() if key != "gray" or k not in START_PARAMETERS})
     return f"{key}={value_text('', value)}"
 
 
