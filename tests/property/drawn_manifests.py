@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ SECRET = "open/sesame"
 """Nothing that may be a name: it would become part of an address, which is shown."""
 ENVIRON = {"STATETOOL_VAR_secret": SECRET, "STATETOOL_VAR_n": "4"}
 
-NAMES = st.sampled_from(["cart", "pay", "search", "A-1_b"])
+NAMES = ["cart", "pay", "search", "A-1_b"]
 ADDRESSES = st.sampled_from(
     ["swr.cn-north-4.myhuaweicloud.com/shop/cart:1.4.2", "obs://b/k.zip", "支付@sha256:0a", "x"]
 )
@@ -122,7 +123,7 @@ def components(draw: st.DrawFn, default: ReplicaRange | None) -> Drawn:
     elif kind == "ceiling" and default:
         written["replicas"] = {"max": default.max + 1}
         replicas = ReplicaRange(default.min, default.max + 1, default.enforce_max)
-    if draw(st.booleans()):
+    if draw(st.sampled_from([False, False, False, True])):
         return Drawn(written, replicas, Deploy())
     written["version"] = "1.4.2"
     artifact = draw(artifacts(written))
@@ -151,113 +152,79 @@ def documents(draw: st.DrawFn) -> tuple[Tree, dict[str, Drawn]]:
     if draw(st.booleans()):
         bounds, default = draw(ranges())
         document["defaults"] = {"replicas": bounds}
-    drawn = draw(st.dictionaries(NAMES, components(default), min_size=1, max_size=2))
+    drawn = draw(st.dictionaries(st.sampled_from(NAMES), components(default), min_size=1, max_size=2))
     document["components"] = {name: one.written for name, one in drawn.items()}
     return document, drawn
 
 
-KEYS = [
-    "replicas",
-    "min",
-    "enforce_max",
-    "version",
-    "image",
-    "package",
-    "env",
-    "resources",
-    "requests",
-    "limits",
-    "cpu",
-]
-KEYS += ["memory", "release", "strategy", "batches", "gray", "weight", "rules", "mode", "channel", "precheck"]
-KEYS += [
-    "first_batch_replicas",
-    "remaining_batches",
-    "defaults",
-    "replica",
-    "1A",
-    "..",
-    "a b",
-    "${var.n}",
-    "x" * 300,
-    "键",
-]
-JUNK: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    1,
-    2,
-    2**53,
-    1.5,
-    1e300,
-    [],
-    [1],
-    [[]],
-    {},
-    {"min": 3},
-    {"max": 1},
-    {"a": {"b": None}},
-]
-JUNK += [
-    "",
-    "x",
-    "4",
-    "1.10",
-    "auto",
-    "250m",
-    "128m",
-    "1Gi",
-    "9" * 30 + "Mi",
-    "1e9",
-    "a b",
-    "a\u3000b",
-    "a\nb",
-    "a\x7fb",
-    "９",
-]
-JUNK += [
-    "mirror",
-    "extra",
-    "elb-shared",
-    "one_batch",
-    "rolling",
-    "${var.n}",
-    "${var.secret}",
-    "${var.nobody}",
-    "${",
-    "$${",
-]
+# What hands may write at a key: what is right elsewhere, and what is never right.
+NUMBERS = [0, 1, 2, 9]
+AMOUNTS = ["1m", "4", "1Gi", "128m", "0m", "9999999m", "999999T", 1, 0, 5000, 1e300]
+PLAUSIBLE: dict[str, list[Any]] = {
+    **dict.fromkeys(("min", "max", "batches", "first_batch_replicas", "remaining_batches", "weight"), NUMBERS),
+    **dict.fromkeys(("cpu", "memory"), AMOUNTS),
+    **{key: ["x", "a b", ""] for key in ("image", "package")},
+    **{key: [True, False, "yes"] for key in ("enforce_max", "precheck")},
+    "replicas": [0, 1, 2, 9, "auto", {"min": 1, "max": 3}, {"max": 1}, {"min": 9}],
+    "version": ["1.4.2", "1.5.0", "1.10"],
+    "env": [{}, {"1A": "x"}, {"A": 1}, {"A": None}],
+    "resources": [{}, {"limits": {"cpu": "1m"}}, {"requests": {"memory": "64Ti"}}],
+    "release": [{}, {"strategy": "rolling"}, {"batches": 2}],
+    "strategy": ["rolling", "one_batch", "one-batch"],
+    "gray": [{"version": "1.5.0", "weight": 5}, {"version": "1.4.2", "rules": []}, {"image": "x"}],
+    "rules": [[], [{"type": "header", "key": "k", "condition": "in", "value": "v"}]],
+    "mode": ["mirror", "extra", "nosurge", "no_surge"],
+    "channel": ["microservice", "elb-dedicated", "elb-shared", "elb"],
+    "state": ["running", "stopped"],
+}
+START = ["mode", "channel", "first_batch_replicas", "remaining_batches", "precheck"]
+COMPONENT = ["replicas", "version", "image", "package", "env", "resources", "release", "gray", "state"]
+OF_MAPS = {
+    **dict.fromkeys(NAMES, COMPONENT),
+    "replicas": ["min", "max", "enforce_max"],
+    "requests": ["cpu", "memory"],
+    "limits": ["cpu", "memory"],
+    "release": ["strategy", "batches"],
+    "gray": ["version", "weight", "rules", "image", "package", *START, *START],
+}
+"""The keys of the maps that stand at a key; twice where slips are to be more frequent."""
+KEYS = [*PLAUSIBLE, "defaults", "limits", "requests", "replica", "1A", "..", "a b", "${var.n}", "x" * 300, "键"]
+JUNK: list[Any] = [None, True, -1, 0, 1, 2**53, 1.5, 1e300, [], [1], [[]], {}, {"min": 3}, {"a": {"b": None}}]
+JUNK += ["", "x", "4", "1.10", "9" * 30 + "Mi", "1e9", "a b", "a\u3000b", "a\nb", "a\x7fb", "９"]
+JUNK += ["${var.n}", "${var.secret}", "${var.nobody}", "${", "$${"]
 
 
 @st.composite
 def broken(draw: st.DrawFn) -> Tree:
-    """A good document after a few slips: values of another kind or from another place, keys lost, added or misspelt."""
+    """A good document after a few slips: another value, one of another kind or place, keys lost, added or misspelt."""
     document = copy.deepcopy(draw(documents())[0])
     for _ in range(draw(st.integers(1, 3))):
-        maps = _maps(document)
-        target = draw(st.sampled_from(maps))
+        maps = list(_maps(document, ""))
+        name, target = draw(st.sampled_from(maps))
+        kind = draw(st.sampled_from(["value", "value", "value", "junk", "lose", "rename", "graft"]))
+        if kind == "value" and name in OF_MAPS:
+            key = draw(st.sampled_from(OF_MAPS[name]))
+            target[key] = copy.deepcopy(draw(st.sampled_from(PLAUSIBLE[key])))
+            continue
         key = draw(st.sampled_from([*target, draw(st.sampled_from(KEYS))]))
-        slip = draw(st.sampled_from(["junk", "junk", "lose", "rename", "graft"]))
-        if slip == "junk":
+        if kind == "junk":
             target[key] = copy.deepcopy(draw(st.sampled_from(JUNK)))
-        elif slip == "graft":
-            source = draw(st.sampled_from(maps))
+        elif kind == "graft":
+            source = draw(st.sampled_from(maps))[1]
             target[key] = copy.deepcopy(draw(st.sampled_from([*source.values(), source])))
-        elif key in target:
+        elif key in target and kind != "value":
             value = target.pop(key)
-            if slip == "rename":
+            if kind == "rename":
                 target[draw(st.sampled_from([*KEYS, key[:-1], key + "s"]))] = value
     return document
 
 
-def _maps(tree: Tree) -> list[Tree]:
-    found = [tree]
-    for value in tree.values():
+def _maps(tree: Tree, name: str) -> Iterator[tuple[str, Tree]]:
+    """All maps in it, each with the key at which it stands."""
+    yield name, tree
+    for key, value in tree.items():
         if isinstance(value, dict):
-            found += _maps(value)
-    return found
+            yield from _maps(value, key)
 
 
 def render(tree: Tree, indent: str = "") -> str:
