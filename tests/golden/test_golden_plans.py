@@ -49,7 +49,8 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Plan, Verb
 from statetool.core.plan_document import plan_to_document
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.manifest.loader import load_manifests
 from statetool.render.drift import render_drift

@@ -22,7 +22,8 @@ from core_builders import (
 )
 
 from statetool.core.plan import Kind, Plan
-from statetool.core.project import Selection, ensure_something_selected, find_closer_looks
+from statetool.core.project import find_closer_looks
+from statetool.core.selection import Selection, ensure_something_selected
 from statetool.errors import UsageError
 
 

@@ -11,8 +11,8 @@ from core_builders import EARLIER, NOW, plan_all, record, see, see_gray, want, w
 
 from statetool.core.model import Observed, Recorded
 from statetool.core.picture import seen_of
-from statetool.core.project import Selection
 from statetool.core.seen import Sightings, compare_sightings, may_be_synced, record_sightings
+from statetool.core.selection import Selection
 from statetool.core.state import StateFile, new_state
 
 LATER = "2026-11-23T09:00:00Z"
