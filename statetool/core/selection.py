@@ -173,10 +173,10 @@ def _near_labels(selector: Selector, desired: Iterable[Desired]) -> str:
     if not values:
         return "no component has labels; write `labels: {key: value}` in a manifest"
     if selector.key not in values or selector.value is None:
-        near = difflib.get_close_matches(selector.key, sorted(values), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(selector.key, sorted(values), n=3)
         return f"did you mean {' or '.join(near)}?" if near else f"the labels are {_listed(values)}"
     known = sorted(values[selector.key])
-    near = [f"{selector.key}={value}" for value in difflib.get_close_matches(selector.value, known, n=3, cutoff=0.5)]
+    near = [f"{selector.key}={value}" for value in difflib.get_close_matches(selector.value, known, n=3)]
     if near:
         return f"did you mean {' or '.join(near)}?"
     parts = [_listed(known)] if known else []

@@ -89,6 +89,7 @@ def test_only_what_is_selected_is_compared() -> None:
     recorded, observed = [known(see()), known(see(name="pay"))], [see(replicas=9), see(name="pay", replicas=9)]
     found = compare(recorded, observed, Selection(targets=("shop/p*",)))
     assert [str(address) for address in found.seen] == ["shop/pay"]
+    assert [str(address) for address in found.left_out] == ["shop/cart"]
     assert found.unchanged == 0
 
 
