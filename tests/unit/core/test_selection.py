@@ -115,18 +115,22 @@ def refusal(selection: Selection, *desired: Desired, recorded: tuple[Address, ..
     return caught.value
 
 
+NEAR = "did you mean shop/cart or shop/bare or shop/pay?"
+VALUES = "the values of team are data, money, shop"
+
+
 @pytest.mark.parametrize(
     ("selection", "says", "hint"),
     [
-        (by(targets=("shop/carrt",)), "--target shop/carrt fits no component", "did you mean shop/cart or shop/bare or shop/pay?"),
+        (by(targets=("shop/carrt",)), "--target shop/carrt fits no component", NEAR),
         (by(targets=("shop/*", "x/*")), "--target x/* fits no component", "`statetool plan` lists the addresses"),
-        (by(excludes=("shop/carts",)), "--exclude shop/carts fits no component", "did you mean shop/cart or shop/bare or shop/pay?"),
+        (by(excludes=("shop/carts",)), "--exclude shop/carts fits no component", NEAR),
         (by(excludes=("*",)), "--exclude leaves no component", "widen what is selected"),
         (by("teem=shop"), "--selector teem=shop: no component has the label teem=shop", "did you mean team?"),
         (by("owner"), "--selector owner: no component has the label owner", "the labels are team, tier"),
         (by("team=shpo"), "--selector team=shpo: no component has the label team=shpo", "did you mean team=shop?"),
-        (by("team=x"), "--selector team=x: no component has the label team=x", "the values of team are data, money, shop"),
-        (by("team!=x"), "--selector team!=x: no component has the label team=x", "the values of team are data, money, shop"),
+        (by("team=x"), "--selector team=x: no component has the label team=x", VALUES),
+        (by("team!=x"), "--selector team!=x: no component has the label team=x", VALUES),
         (by("!owner"), "--selector !owner: no component has the label owner", "the labels are team, tier"),
         (by("team=shop,tier=store"), "--selector leaves no component", "widen what is selected"),
         (
@@ -135,7 +139,7 @@ def refusal(selection: Selection, *desired: Desired, recorded: tuple[Address, ..
             "widen what is selected",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_fits_nothing_is_refused(selection: Selection, says: str, hint: str) -> None:
     """A typo must not end in a plan that says all is well, nor in one that excludes nobody. What there is, is told."""
     error = refusal(selection)
