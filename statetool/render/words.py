@@ -347,6 +347,8 @@ def opening(plan: Plan) -> str:
         return f"No changes. {plural(count, 'value')} changed outside {verb} left alone."
     if plan.mode == "drift":
         return "No changes. Nothing that was changed outside is to be put back."
+    if plan.left_out:
+        return "No changes. As far as selected, what runs is what the manifests ask for."
     return "No changes. What runs is what the manifests ask for."
 
 
@@ -396,5 +398,10 @@ def scope_lines(plan: Plan) -> list[str]:
     if plan.overrides:
         lines.append(f"Overridden for this run: {', '.join(plan.overrides)}.")
     if plan.left_out:
-        lines.append(f"{len(plan.left_out)} left out by --target or --exclude: {names_text(plan.left_out)}.")
+        lines.append(left_out_text(plan.left_out))
     return lines
+
+
+def left_out_text(addresses: Sequence[Address]) -> str:
+    """What nobody selected, so that a part is not taken for the whole."""
+    return f"{len(addresses)} left out, not selected: {names_text(addresses)}."

@@ -6,7 +6,8 @@ A folder holds the input, as a person would write it, and the plan that follows 
     world.yaml           a sandbox seed
     world-events.yaml    optional: what happened behind the tool's back, a list of Sandbox.disturb arguments
     state.yaml           optional: address -> the wish last applied, with history, rejected and more (see _record)
-    options.yaml         optional: correct, overrides, targets, excludes, mode, abort, managed, show_unmanaged
+    options.yaml         optional: correct, overrides, targets, excludes, selectors, with_dependencies, mode, abort,
+                         managed, show_unmanaged
     expected.txt         the text a person reads: `plan`, or `drift` in mode drift
     expected.json        the plan's document
     expected.md          optional: the Markdown view
@@ -52,7 +53,8 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Plan, Verb
 from statetool.core.plan_document import plan_to_document
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection, parse_selectors
 from statetool.core.sent_along import deployed_by
 from statetool.core.sequence import PlanRules
 from statetool.manifest.loader import load_manifests
@@ -87,6 +89,8 @@ class Options:
     overrides: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    selectors: tuple[str, ...] = ()
+    with_dependencies: bool = False
     abort: str = "rollback"
     managed: tuple[str, ...] | None = None
     show_unmanaged: bool = False
@@ -114,7 +118,8 @@ class Options:
 
     @property
     def selection(self) -> Selection:
-        return Selection(tuple(self.targets), tuple(self.excludes))
+        selectors = parse_selectors(self.selectors)
+        return Selection(tuple(self.targets), tuple(self.excludes), selectors, self.with_dependencies)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Action, Finding, Plan, SendIf, Verb
 from statetool.core.planner import ComponentPlan, plan_component
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.errors import SourceMark
 
