@@ -72,10 +72,10 @@ def plan_to_document(plan: Plan) -> dict[str, Json]:
         "checksum": "",
         "can_apply": plan.can_apply,
         "changes": [_change_to_json(change) for change in plan.changes],
-        "actions": [_action_to_json(action) for action in plan.actions],
-        "held_back": [_held_back_to_json(entry) for entry in plan.held_back],
-        "left_alone": [_left_alone_to_json(entry) for entry in plan.left_alone],
-        "findings": [_finding_to_json(finding) for finding in plan.findings],
+        "actions": [action_to_json(action) for action in plan.actions],
+        "held_back": [held_back_to_json(entry) for entry in plan.held_back],
+        "left_alone": [left_alone_to_json(entry) for entry in plan.left_alone],
+        "findings": [finding_to_json(finding) for finding in plan.findings],
         "summary": _summary_to_json(plan),
         "api_cost": {"reads": plan.reads, "writes": plan.writes},
         "resource_changes": [_resource_change(change) for change in plan.changes],
@@ -245,7 +245,7 @@ def _read_update(fields: Fields) -> WishUpdate:
     return WishUpdate(field, value, fields.texts("after"))
 
 
-def _action_to_json(action: Action) -> dict[str, Json]:
+def action_to_json(action: Action) -> dict[str, Json]:
     shown: dict[str, Json] = {
         "id": action.id,
         "address": str(action.address),
@@ -286,7 +286,7 @@ def _read_action(fields: Fields) -> Action:
     )
 
 
-def _held_back_to_json(entry: HeldBack) -> dict[str, Json]:
+def held_back_to_json(entry: HeldBack) -> dict[str, Json]:
     return {
         "address": str(entry.address),
         "path": entry.path,
@@ -306,7 +306,7 @@ def _read_held_back(fields: Fields) -> HeldBack:
     )
 
 
-def _left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
+def left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
     return {
         "address": str(entry.address),
         "path": entry.path,
@@ -330,7 +330,7 @@ def _read_left_alone(fields: Fields) -> LeftAlone:
     )
 
 
-def _finding_to_json(finding: Finding) -> dict[str, Json]:
+def finding_to_json(finding: Finding) -> dict[str, Json]:
     return {
         "code": finding.code,
         "severity": finding.severity,

@@ -71,25 +71,25 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
         ("application id", recorded.application_id),
         ("environment id", recorded.environment_id or _UNKNOWN),
         ("applied", clock.full(recorded.applied_at) if recorded.applied_at else _UNKNOWN),
-        ("applied from", _source_text(recorded)),
+        ("applied from", source_text(recorded)),
         ("run", recorded.run_id or _UNKNOWN),
     ]
     _add_pairs(page, "", rows)
     _add_pairs(page, "wish, last applied", _wish_rows(recorded))
     if recorded.seen is not None:
-        _add_pairs(page, "last seen", _seen_rows(recorded.seen, clock))
+        _add_pairs(page, "last seen", seen_rows(recorded.seen, clock))
     drifted = [
         (path, f"wrong since {clock.full(d.first_wrong_at)}, last right {_instant(d.last_right_at, clock)}")
         for path, d in recorded.drifted.items()
     ]
     _add_pairs(page, "changed outside", drifted)
     _add_pairs(page, "history", [(h.version, f"{h.verb} at {clock.full(h.at)}") for h in recorded.history])
-    rejected = [(r.version, _rejection_text(r, clock)) for r in recorded.rejected]
+    rejected = [(r.version, rejection_text(r, clock)) for r in recorded.rejected]
     _add_pairs(page, "rejected versions", rejected)
     return page.text()
 
 
-def _rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
+def rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
     """`quota (by run-1 at ..., job JOB7)`, or `ended outside at ...` where no run of ours ended it."""
     job = f", job {rejection.job_id}" if rejection.job_id else ""
     when = f"at {clock.full(rejection.at)}{job}"
@@ -113,7 +113,8 @@ def _instant(instant: str | None, clock: words.InstantWriter) -> str:
     return clock.full(instant) if instant else "never"
 
 
-def _source_text(recorded: Recorded) -> str:
+def source_text(recorded: Recorded) -> str:
+    """`commit 3f2a1c7 with uncommitted changes, https://ci.example/1`, or `-`."""
     source = recorded.applied_from
     if source.commit is None:
         return source.run_url or _UNKNOWN
@@ -146,7 +147,8 @@ def _gray_rows(gray: Gray | None) -> list[tuple[str, str]]:
     return rows
 
 
-def _seen_rows(seen: Seen, clock: words.InstantWriter) -> list[tuple[str, str]]:
+def seen_rows(seen: Seen, clock: words.InstantWriter) -> list[tuple[str, str]]:
+    """What was seen last, one value a row."""
     available = _UNKNOWN if seen.available_replicas is None else str(seen.available_replicas)
     total = _UNKNOWN if seen.replicas is None else str(seen.replicas)
     return [
