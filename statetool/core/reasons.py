@@ -32,10 +32,10 @@ LEFT_MANIFEST = "no manifest describes the component, its record is dropped, wha
 NOT_OBSERVED = "it can't be told which component of the platform this is: nothing is compared"
 
 _CAUSES: Mapping[Cause, str] = {
-    Cause.ADOPT: "there is no recorded wish to compare with, and another value is observed",
-    Cause.MANIFEST: "what is recorded is observed, and the manifest wants another value",
-    Cause.DRIFT: "the manifest wants what is recorded, and another value is observed",
-    Cause.BOTH: "the manifest wants another value than the recorded one, and a third one is observed",
+    Cause.ADOPT: "no wish is recorded yet, and another value is observed",
+    Cause.MANIFEST: "you changed the manifest: what is recorded is still observed",
+    Cause.DRIFT: "changed outside: the manifest still wants what is recorded",
+    Cause.BOTH: "changed in the manifest and outside: wanted, recorded and observed are three different values",
 }
 
 _FIELD_OF_VERB: Mapping[Verb, str] = {

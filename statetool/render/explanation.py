@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from statetool.core.document import rejection_to_json
 from statetool.core.explanation import Explanation, FieldExplanation, FieldStatus, PathValues
 from statetool.core.model import Json, Observed, Origin, Recorded
-from statetool.core.plan import CAUSE_WORDS, Action, Kind, WishUpdate
+from statetool.core.plan import Action, Kind, WishUpdate
 from statetool.core.plan_document import action_to_json, finding_to_json, held_back_to_json, left_alone_to_json
 from statetool.core.state import recorded_to_json
 from statetool.render import words
@@ -23,7 +23,7 @@ from statetool.render.state import rejection_text, seen_rows, source_text
 _NOTHING = "-"
 _STATUS_WORDS: Mapping[FieldStatus, str] = {
     FieldStatus.IGNORED: "ignored",
-    FieldStatus.RELEASED: "not managed any more",
+    FieldStatus.RELEASED: "released",
     FieldStatus.NOT_MANAGED: "not managed",
 }
 _MANAGED = frozenset({"version", "gray", "image", "package", "replicas", "state", "restart"})
@@ -44,7 +44,7 @@ def render_explanation(
     page.paragraph(_verdict(explanation), indent=2)
     _add_values(page, explanation.fields)
     _add_section(page, "Written at", _written_rows(explanation.written), keep=1)
-    _add_section(page, "Why", _why_rows(explanation.fields), keep=1)
+    _add_section(page, "Why", _why_rows(explanation.fields), keep=2)
     _add_section(page, "Actions", [_action_row(decided.entry) for decided in explanation.actions], keep=2)
     _add_findings(page, explanation, clock)
     _add_section(page, "Decided by", _decided_rows(explanation), keep=1)
@@ -111,12 +111,12 @@ def _add_values(page: Page, fields: Sequence[FieldExplanation]) -> None:
         for values in field.values:
             rows += _value_rows(values, _note(field, values))
     page.blank()
-    page.table(rows, keep=4)
+    page.table(rows, keep=5)
 
 
 def _note(field: FieldExplanation, values: PathValues) -> Cell:
     if values.cause is not None:
-        return cell(CAUSE_WORDS[values.cause], "yellow")
+        return cell(str(values.cause), "yellow")
     return cell(_STATUS_WORDS.get(field.status, ""), "dim")
 
 
@@ -139,17 +139,12 @@ def _lines(path: str, value: Json) -> list[str]:
 
 
 def _why_rows(fields: Sequence[FieldExplanation]) -> list[list[str]]:
-    """The rule behind each field; fields about which the same is to be said share a row."""
-    told: dict[str, list[str]] = {}
+    """The cause of each field and its rule; fields about which the same is to be said share a row."""
+    told: dict[tuple[str, str], list[str]] = {}
     for field in fields:
-        if field.status is not FieldStatus.MANAGED:
-            text = f"{_STATUS_WORDS[field.status]}: {field.rule}"
-        elif field.cause is not None:
-            text = f"{CAUSE_WORDS[field.cause]}: {field.rule}"
-        else:
-            text = field.rule
-        told.setdefault(text, []).append(field.field)
-    return [[", ".join(names), text] for text, names in told.items()]
+        cause = str(field.cause) if field.cause is not None else "none"
+        told.setdefault((_STATUS_WORDS.get(field.status, cause), field.rule), []).append(field.field)
+    return [[", ".join(names), cause, rule] for (cause, rule), names in told.items()]
 
 
 # What the plan does
@@ -355,8 +350,8 @@ def _limits_to_json(explanation: Explanation) -> Json:
         "depends_on": [str(address) for address in wanted.depends_on],
         "needed_by": [str(address) for address in explanation.needed_by],
         "protected": wanted.lifecycle.protected,
-        "ignore": sorted(wanted.lifecycle.ignore),
-        "correct": sorted(wanted.lifecycle.correct),
+        "ignore": list[Json](sorted(wanted.lifecycle.ignore)),
+        "correct": list[Json](sorted(wanted.lifecycle.correct)),
         "ready": {"timeout_s": wanted.ready.timeout_s, "hold_s": wanted.ready.hold_s},
         "may_change": explanation.may_change,
     }
