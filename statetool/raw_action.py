@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from statetool import __version__, surroundings
 from statetool.apply.signals import run_interruptibly
 from statetool.core.events import fold
-from statetool.core.matching import is_named
 from statetool.core.model import Address, Desired, Observed, StatusClass
 from statetool.core.permission import may_change, observe_mode_deny
 from statetool.core.plan import Plan, Risk
@@ -69,7 +68,7 @@ async def _plan(
             observed = await platform.fetch_component(observed)
         [observed] = await platform.fetch_closer_looks([observed])
         reads = platform.requests.reads
-    wanted = next((entry for entry in desired if is_named(entry.address, observed)), None)
+    wanted = next((entry for entry in desired if _names(entry.address, observed)), None)
     address = wanted.address if wanted is not None else asked.address
     components = session.state.components if session.state else {}
     recorded = next((entry for entry in components.values() if entry.component_id == observed.component_id), None)
@@ -114,7 +113,7 @@ async def _find_component(platform: ServiceStage, address: Address) -> Observed:
     """The one component an address names. Raises StatetoolError for none, with near names, and for several."""
     applications = [a for a in await platform.fetch_applications() if address.application in (a.name, a.id)]
     rows = await platform.fetch_components_of(applications)
-    found = [row for row in rows if is_named(address, row)]
+    found = [row for row in rows if _names(address, row)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -131,4 +130,14 @@ async def _find_component(platform: ServiceStage, address: Address) -> Observed:
         code="component_not_found",
         address=str(address),
         hint=f"did you mean {' or '.join(near)}?" if near else "`statetool plan --show-unmanaged` lists what runs",
+    )
+
+
+def _names(address: Address, observed: Observed) -> bool:
+    """Whether an address, of a manifest or as typed, names this component; application and environment also by id."""
+    shown = observed.address
+    return (
+        address.component == shown.component
+        and address.application in (shown.application, observed.application_id)
+        and address.environment in (None, shown.environment, observed.environment_id)
     )

@@ -31,8 +31,8 @@ SCHEMA_NAMES = (
     "diagnostics",
     "settings",
     "doctor",
-    "refresh",
     "explanation",
+    "refresh",
 )
 
 

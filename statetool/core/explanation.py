@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from statetool.core import reasons
 from statetool.core.canonical import canonical_text, wish_to_json
 from statetool.core.diff import ComponentDiff, FieldDiff, diff_component, observed_state
-from statetool.core.matching import Matching, is_named, match_components
+from statetool.core.matching import Matching, match_components
 from statetool.core.model import (
     REPLICAS_FIELD,
     RESTART_FIELD,
@@ -171,9 +171,19 @@ def _is_meant(address: Address, subject: Subject) -> bool:
     own = subject.address
     if subject.moved_from == address:
         return True
-    if subject.observed is not None and is_named(address, subject.observed):
+    if subject.observed is not None and _names(address, subject.observed):
         return True
     return address.environment is None and (own.application, own.component) == (address.application, address.component)
+
+
+def _names(address: Address, observed: Observed) -> bool:
+    """Whether the platform's names, or its ids, are those of an address."""
+    shown = observed.address
+    return (
+        address.component == shown.component
+        and address.application in (shown.application, observed.application_id)
+        and address.environment in (None, shown.environment, observed.environment_id)
+    )
 
 
 # The explanation

@@ -68,16 +68,6 @@ def match_components(
     )
 
 
-def is_named(address: Address, observed: Observed) -> bool:
-    """Whether an address, of a manifest or as typed, names this component; application and environment also by id."""
-    shown = observed.address
-    return (
-        address.component == shown.component
-        and address.application in (shown.application, observed.application_id)
-        and address.environment in (None, shown.environment, observed.environment_id)
-    )
-
-
 def find_described(desired: Iterable[Desired], observed: Sequence[Observed]) -> dict[str, Address]:
     """The observed components that some address means, clearly or among others: component id -> that address."""
     directory = _Directory(observed)

@@ -18,7 +18,7 @@ from statetool.core.state import recorded_to_json
 from statetool.render import words
 from statetool.render.json import FORMAT_VERSION
 from statetool.render.layout import Cell, Page, cell
-from statetool.render.state import rejection_text, seen_rows, source_text
+from statetool.render.state import rejection_text, seen_rows
 
 _NOTHING = "-"
 _STATUS_WORDS: Mapping[FieldStatus, str] = {
@@ -246,7 +246,11 @@ def _add_recorded(page: Page, recorded: Recorded | None, clock: words.InstantWri
         _add_section(page, "Recorded", [["nothing"]], keep=1)
         return
     applied = clock.full(recorded.applied_at) if recorded.applied_at else _NOTHING
-    rows = [["applied", applied], ["applied from", source_text(recorded)], ["run", recorded.run_id or _NOTHING]]
+    rows = [
+        ["applied", applied],
+        ["applied from", words.source_text(recorded.applied_from) or _NOTHING],
+        ["run", recorded.run_id or _NOTHING],
+    ]
     _add_section(page, "Recorded", rows, keep=1)
     if recorded.seen is not None:
         _add_section(page, "Last seen, as recorded", seen_rows(recorded.seen, clock), keep=1)

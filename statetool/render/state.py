@@ -71,7 +71,7 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
         ("application id", recorded.application_id),
         ("environment id", recorded.environment_id or _UNKNOWN),
         ("applied", clock.full(recorded.applied_at) if recorded.applied_at else _UNKNOWN),
-        ("applied from", source_text(recorded)),
+        ("applied from", words.source_text(recorded.applied_from) or _UNKNOWN),
         ("run", recorded.run_id or _UNKNOWN),
     ]
     _add_pairs(page, "", rows)
@@ -111,15 +111,6 @@ def _add_pairs(page: Page, title: str, rows: Iterable[tuple[str, str]]) -> None:
 
 def _instant(instant: str | None, clock: words.InstantWriter) -> str:
     return clock.full(instant) if instant else "never"
-
-
-def source_text(recorded: Recorded) -> str:
-    """`commit 3f2a1c7 with uncommitted changes, https://ci.example/1`, or `-`."""
-    source = recorded.applied_from
-    if source.commit is None:
-        return source.run_url or _UNKNOWN
-    dirty = " with uncommitted changes" if source.dirty else ""
-    return f"commit {source.commit}{dirty}{f', {source.run_url}' if source.run_url else ''}"
 
 
 def _wish_rows(recorded: Recorded) -> list[tuple[str, str]]:
