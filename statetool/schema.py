@@ -31,6 +31,7 @@ SCHEMA_NAMES = (
     "diagnostics",
     "settings",
     "doctor",
+    "explanation",
     "refresh",
 )
 

@@ -159,14 +159,7 @@ def plan_observed(
         desired,
         _recorded(state),
         observed,
-        rules=PlanRules(
-            now=surroundings.now(),
-            mode=request.mode,
-            correct=request.correct,
-            overrides=request.overrides,
-            abort_verb=Verb(project.settings.abort),
-            managed=project.settings.managed,
-        ),
+        rules=plan_rules(project, request, surroundings.now()),
         selection=request.selection,
         circumstances=Circumstances(
             endpoint=project.settings.endpoint,
@@ -176,6 +169,18 @@ def plan_observed(
             tool_version=__version__,
             reads=reads,
         ),
+    )
+
+
+def plan_rules(project: Project, request: Request, now: str) -> PlanRules:
+    """By which rules a plan is made: as asked for, and as configured."""
+    return PlanRules(
+        now=now,
+        mode=request.mode,
+        correct=request.correct,
+        overrides=request.overrides,
+        abort_verb=Verb(project.settings.abort),
+        managed=project.settings.managed,
     )
 
 

@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "plan": "Show what would be done; changes nothing",
     "apply": "Do it: plan, ask, follow every job to its end",
     "show": "Show a saved plan, or the state, offline",
+    "explain": "Show where each value of a component comes from, and what decided",
     "drift": "Show what was changed outside, and put it back",
     "refresh": "Look again at what is recorded, and write down what is seen",
     "action": "One verb of the platform on one component",

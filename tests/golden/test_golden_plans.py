@@ -203,9 +203,9 @@ def _read(path: Path) -> Any:
 def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]]) -> Recorded:
     """One entry of state.yaml as a record.
 
-    The wish: version, gray, replicas, state, restart, deployed (what was sent along). `seen` is as it was wished, two hours ago, unless it is
-    given (`seen: null` for never). `drifted: {field: instant of first wrong}`. `of: address` names the component
-    of the world where that is not the address itself, `id` a component that is gone.
+    The wish: version, gray, replicas, state, restart, deployed (what was sent along). `seen` is as it was wished,
+    two hours ago, unless it is given (`seen: null` for never). `drifted: {field: instant of first wrong}`.
+    `of: address` names the component of the world where that is not the address itself, `id` a component that is gone.
     """
     of = Address.parse(entry.pop("of", str(address)))
     row = next(
