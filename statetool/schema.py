@@ -32,6 +32,7 @@ SCHEMA_NAMES = (
     "settings",
     "doctor",
     "refresh",
+    "rollout",
 )
 
 

@@ -71,7 +71,7 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
         ("application id", recorded.application_id),
         ("environment id", recorded.environment_id or _UNKNOWN),
         ("applied", clock.full(recorded.applied_at) if recorded.applied_at else _UNKNOWN),
-        ("applied from", _source_text(recorded)),
+        ("applied from", words.source_text(recorded.applied_from) or _UNKNOWN),
         ("run", recorded.run_id or _UNKNOWN),
     ]
     _add_pairs(page, "", rows)
@@ -84,12 +84,12 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
     ]
     _add_pairs(page, "changed outside", drifted)
     _add_pairs(page, "history", [(h.version, f"{h.verb} at {clock.full(h.at)}") for h in recorded.history])
-    rejected = [(r.version, _rejection_text(r, clock)) for r in recorded.rejected]
+    rejected = [(r.version, rejection_text(r, clock)) for r in recorded.rejected]
     _add_pairs(page, "rejected versions", rejected)
     return page.text()
 
 
-def _rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
+def rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
     """`quota (by run-1 at ..., job JOB7)`, or `ended outside at ...` where no run of ours ended it."""
     job = f", job {rejection.job_id}" if rejection.job_id else ""
     when = f"at {clock.full(rejection.at)}{job}"
@@ -111,14 +111,6 @@ def _add_pairs(page: Page, title: str, rows: Iterable[tuple[str, str]]) -> None:
 
 def _instant(instant: str | None, clock: words.InstantWriter) -> str:
     return clock.full(instant) if instant else "never"
-
-
-def _source_text(recorded: Recorded) -> str:
-    source = recorded.applied_from
-    if source.commit is None:
-        return source.run_url or _UNKNOWN
-    dirty = " with uncommitted changes" if source.dirty else ""
-    return f"commit {source.commit}{dirty}{f', {source.run_url}' if source.run_url else ''}"
 
 
 def _wish_rows(recorded: Recorded) -> list[tuple[str, str]]:

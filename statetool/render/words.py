@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from statetool.core.canonical import canonical_text
-from statetool.core.model import Address, Json
+from statetool.core.model import Address, AppliedFrom, Json
 from statetool.core.plan import (
     Action,
     Blocked,
@@ -36,6 +36,7 @@ _CAUSES: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "changed outside and in the manifest",
+    Cause.COMMAND: "asked for on the command line",
 }
 _CONDITIONS: Mapping[SendIf, str] = {
     SendIf.FEWER: "only if fewer come back",
@@ -350,6 +351,12 @@ def summary_line(plan: Plan) -> str:
 def actions_of(change: Change, actions: Mapping[str, Action]) -> list[Action]:
     """The actions of one change, in order."""
     return [actions[i] for i in change.action_ids if i in actions]
+
+
+def source_text(source: AppliedFrom) -> str:
+    """`commit 3f2a1c7 with uncommitted changes, https://...`; empty where neither is known."""
+    commit = f"commit {source.commit}{' with uncommitted changes' if source.dirty else ''}" if source.commit else ""
+    return ", ".join(part for part in (commit, source.run_url) if part)
 
 
 def names_text(addresses: Iterable[Address], most: int = 8) -> str:

@@ -162,7 +162,7 @@ def see(
         replicas,
         job,
         EARLIER,
-        look(*dict.fromkeys((version, "1.4.1"))) if closer == "usual" else closer,
+        closer=look(*dict.fromkeys((version, "1.4.1"))) if closer == "usual" else closer,
     )
 
 
