@@ -25,7 +25,10 @@ class Located:
 
 
 def find_one(address: Address, observed: Sequence[Observed]) -> Observed:
-    """The one component an address names. Raises StatetoolError for none, with near names, and for several."""
+    """The one component an address names, of those of its application.
+
+    Raises StatetoolError for none, with near names, and for several.
+    """
     found = [entry for entry in observed if names(address, entry)]
     if len(found) == 1:
         return found[0]
@@ -36,8 +39,8 @@ def find_one(address: Address, observed: Sequence[Observed]) -> Observed:
             address=str(address),
             hint=f"write one of {', '.join(sorted(str(entry.address) for entry in found))}",
         )
-    known = sorted({f"{entry.address.application}/{entry.address.component}" for entry in observed})
-    near = difflib.get_close_matches(f"{address.application}/{address.component}", known, n=3)
+    known = {entry.address.component: f"{entry.address.application}/{entry.address.component}" for entry in observed}
+    near = [known[name] for name in difflib.get_close_matches(address.component, sorted(known), n=3)]
     raise StatetoolError(
         f"the platform has no component {address}",
         code="component_not_found",
