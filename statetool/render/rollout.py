@@ -6,6 +6,7 @@ Owns the drawing and the words. What is known of the release, and what the next 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from statetool.core.canonical import rule_to_json
@@ -13,7 +14,7 @@ from statetool.core.document import rejection_to_json
 from statetool.core.locating import Located
 from statetool.core.model import Desired, GrayRule, Job, Json, Recorded, VersionPicture
 from statetool.core.picture import UNTOLD_VERSION, picture_paths, version_picture
-from statetool.core.plan import Plan
+from statetool.core.plan import Action, Plan
 from statetool.core.plan_document import plan_to_document
 from statetool.core.rollout import NextApply, Phase, Rollout, RolloutStep, describe_alone, judge_next_apply
 from statetool.render import words
@@ -71,8 +72,9 @@ def _headline(rollout: Rollout) -> str:
         return "A job moves it: whether a gray release is open can't be told now."
     if gray is None:
         return f"No gray release is open: {describe_alone(rollout.located)}."
-    doubt = " What its records tell is not clear: look at the component in the console." if rollout.is_unclear else ""
-    return f"A gray release of {_told(gray.version)} beside {_told(rollout.picture.stable)} is open.{doubt}"
+    if rollout.is_unclear:
+        return "A gray release is open, but its records do not tell clearly of what: look at it in the console."
+    return f"A gray release of {gray.version} beside {rollout.picture.stable} is open."
 
 
 def _draw(page: Page, picture: VersionPicture) -> None:
@@ -174,13 +176,13 @@ def _next_text(rollout: Rollout) -> str:
 
 def _done_text(plan: Plan) -> str:
     if plan.actions:
-        return ", then ".join(_action_text(n, plan) for n in range(len(plan.actions)))
+        return ", then ".join(_action_text(action) for action in plan.actions)
     return "only records it" if plan.changes else "sends nothing"
 
 
-def _action_text(number: int, plan: Plan) -> str:
-    action = plan.actions[number]
-    notes = words.notes_text(action) if number == 0 else ""
+def _action_text(action: Action) -> str:
+    """With what limits it; one stands behind the other anyway."""
+    notes = words.notes_text(replace(action, requires=()))
     return f"{words.action_text(action)}{f' ({notes})' if notes else ''}"
 
 
@@ -198,7 +200,7 @@ def _rejected_rows(recorded: Recorded | None, clock: words.InstantWriter) -> lis
 
 
 def _told(version: str | None) -> str:
-    return "a version that is not told" if version in (None, UNTOLD_VERSION) else str(version)
+    return _NOT_TOLD if version in (None, UNTOLD_VERSION) else str(version)
 
 
 # --- document --------------------------------------------------------------------------------------------------------
