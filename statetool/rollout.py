@@ -16,6 +16,7 @@ from statetool.core.events import fold
 from statetool.core.locating import Located, locate, names
 from statetool.core.model import Address, Desired, Job, Observed, Recorded
 from statetool.core.plan import Plan
+from statetool.core.project import find_past_looks
 from statetool.core.rollout import (
     Phase,
     Rollout,
@@ -84,9 +85,9 @@ async def _read(
     async with connect(project) as platform:
         observed = await fetch_one(platform, address)
         job = await _fetch_last_job(platform, observed)
-        reads = platform.requests.reads
-    located = _locate(address, observed, desired, state)
-    return describe_rollout(located, job, _plan_next(project, request, located, state, reads), surroundings.now())
+        located = _locate(address, observed, desired, state)
+        plan = await _plan_next(platform, project, request, located, state)
+    return describe_rollout(located, job, plan, surroundings.now())
 
 
 async def _fetch_last_job(platform: ServiceStage, observed: Observed) -> Job | None:
@@ -98,15 +99,15 @@ async def _fetch_last_job(platform: ServiceStage, observed: Observed) -> Job | N
         return None  # how long a platform remembers its jobs, it does not say
 
 
-def _plan_next(
-    project: Project, request: Request, located: Located, state: StateFile | None, reads: int
+async def _plan_next(
+    platform: ServiceStage, project: Project, request: Request, located: Located, state: StateFile | None
 ) -> Plan | None:
     """What an apply would do with this component alone: whatever it depends on was not looked at."""
     if located.desired is None:
         return None
     alone = replace(located.desired, depends_on=())
     known = {located.recorded.address: located.recorded} if located.recorded is not None else {}
-    return plan_observed(project, request, [alone], _only(state, known), [located.observed], reads=reads)
+    return await _plan_one(platform, project, request, alone, _only(state, known), located.observed)
 
 
 # --- the next step ---------------------------------------------------------------------------------------------------
@@ -124,8 +125,7 @@ def take_rollout_step(
     project = with_project_id(project)
     operation = f"rollout {step.command}"
     with open_session(project, operation, listener.emit, listener.on_lock_wait, lock_timeout_s) as session:
-        located, reads = run_interruptibly(_look(session, step, desired))
-        plan = _plan_step(session, step, request, located, reads)
+        located, plan = run_interruptibly(_look_and_plan(session, step, request, desired))
         if not plan.can_apply:
             return StepTaken(finish(session, plan), located)
         if not listener.approve(plan):
@@ -133,28 +133,33 @@ def take_rollout_step(
         return StepTaken(run_interruptibly(execute(session, plan, (located.observed,), None)), located)
 
 
-async def _look(session: Session, step: RolloutStep, desired: Sequence[Desired]) -> tuple[Located, int]:
+async def _look_and_plan(
+    session: Session, step: RolloutStep, request: Request, desired: Sequence[Desired]
+) -> tuple[Located, Plan]:
     async with connect(session.project) as platform:
         observed = await fetch_one_idle(session, platform, step.address)
-        return _locate(step.address, observed, desired, session.state), platform.requests.reads
+        located = _locate(step.address, observed, desired, session.state)
+        ensure_release(step, located)
+        request = replace(request, overrides=usable_overrides(request.overrides, located))
+        held_back, denies = refuse_beforehand(step, located, request.overrides)
+        if held_back or denies or phase_of(observed) is not Phase.OPEN:
+            empty, reads = _only(session.state, {}), platform.requests.reads
+            plan = plan_observed(session.project, request, (), empty, (), reads=reads)
+            return located, replace(plan, held_back=held_back, findings=denies)
+        wished, wanted = _only(session.state, as_if_wished(located)), build_step_desired(step, located)
+        plan = await _plan_one(platform, session.project, request, wanted, wished, observed)
+    return located, tell_step(plan, step, located)
 
 
-def _plan_step(session: Session, step: RolloutStep, request: Request, located: Located, reads: int) -> Plan:
-    ensure_release(step, located)
-    request = replace(request, overrides=usable_overrides(request.overrides, located))
-    held_back, denies = refuse_beforehand(step, located, request.overrides)
-    if held_back or denies or phase_of(located.observed) is not Phase.OPEN:
-        empty = plan_observed(session.project, request, (), _only(session.state, {}), (), reads=reads)
-        return replace(empty, held_back=held_back, findings=denies)
-    plan = plan_observed(
-        session.project,
-        request,
-        [build_step_desired(step, located)],
-        _only(session.state, as_if_wished(located)),
-        [located.observed],
-        reads=reads,
-    )
-    return tell_step(plan, step, located)
+# --- one component ---------------------------------------------------------------------------------------------------
+
+
+async def _plan_one(
+    platform: ServiceStage, project: Project, request: Request, wanted: Desired, state: StateFile, observed: Observed
+) -> Plan:
+    past = find_past_looks([wanted], state.components, [observed], request.selection)
+    [seen] = await platform.fetch_past(past) or (observed,)
+    return plan_observed(project, request, [wanted], state, [seen], reads=platform.requests.reads)
 
 
 def _locate(asked: Address, observed: Observed, desired: Sequence[Desired], state: StateFile | None) -> Located:

@@ -32,13 +32,8 @@ from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import (
-    Circumstances,
-    Selection,
-    build_plan,
-    ensure_something_selected,
-    find_closer_looks,
-)
+from statetool.core.project import Circumstances, build_plan, find_closer_looks, find_past_looks
+from statetool.core.selection import Selection, ensure_something_selected
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, Interrupted, PlatformError
@@ -212,16 +207,24 @@ async def observe(
 
     Raises ListIncomplete where a recorded component is in no list, but answers when asked for by its id.
     """
+    ensure_something_selected(selection, desired, recorded)
+    choice = selection.choose(desired)
     wanted = {entry.address for entry in desired} | set(recorded)
-    ensure_something_selected(selection, wanted)
-    names = {address.application for address in wanted if selection.includes(address)}
-    names |= {record.application_id for address, record in recorded.items() if selection.includes(address)}
+    names = {address.application for address in wanted if choice.includes(address)}
+    names |= {record.application_id for address, record in recorded.items() if choice.includes(address)}
     listed = await platform.fetch_applications()
     observed = await platform.fetch_components_of([a for a in listed if a.name in names or a.id in names])
-    unlisted = find_unlisted(recorded, listed, observed, selection)
+    unlisted = find_unlisted(recorded, listed, observed, choice)
     ensure_gone(unlisted, await platform.fetch_existing(unlisted))
     unclear = find_closer_looks(desired, recorded, observed, selection)
-    closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
+    observed = _with(await platform.fetch_closer_looks(unclear), observed)
+    past = find_past_looks(desired, recorded, observed, selection)
+    return _with(await platform.fetch_past(past), observed)
+
+
+def _with(looked_at: Sequence[Observed], observed: Sequence[Observed]) -> tuple[Observed, ...]:
+    """All components, some of them as they were looked at again."""
+    closer = {entry.component_id: entry for entry in looked_at}
     return tuple(closer.get(entry.component_id, entry) for entry in observed)
 
 
@@ -316,8 +319,7 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
         unclear = [o for o in observed if o.may_be_releasing]
-        closer = {o.component_id: o for o in await platform.fetch_closer_looks(unclear)}
-        return tuple(closer.get(o.component_id, o) for o in observed)
+        return _with(await platform.fetch_closer_looks(unclear), observed)
 
 
 async def _plan_when_idle(
@@ -327,7 +329,7 @@ async def _plan_when_idle(
     project, recorded = session.project, _recorded(session.state)
     async with connect(project) as platform:
         observed = await observe(platform, desired, recorded, request.selection)
-        named = {entry.address.component for entry in desired if request.selection.includes(entry.address)}
+        named = {address.component for address in request.selection.choose(desired).chosen}
         busy = [o for o in observed if o.status_class is StatusClass.BUSY and o.address.component in named]
         if busy and request.mode == "normal":
             await wait_for(session, platform, busy)
@@ -391,6 +393,7 @@ def finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outco
             "still_running": len(summary.still_running),
             "blocked": len(plan.blocked),
             "held_back": len(plan.held_back),
+            "left_out": len(plan.left_out),
             "stale": len(summary.stale),
             "exit_code": int(exit_code),
         },

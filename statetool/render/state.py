@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from statetool.core.canonical import gray_to_json
+from statetool.core.canonical import gray_to_json, replicas_to_json
 from statetool.core.model import Gray, Recorded, Rejection, Seen, Wish
 from statetool.render import words
 from statetool.render.layout import Cell, Page, cell
@@ -39,7 +39,7 @@ def _list_row(recorded: Recorded) -> list[Cell]:
         version = f"{seen.version or _UNKNOWN} seen"
         gray = f"{_gray_text(seen.gray)} seen" if seen.gray else ""
     if recorded.wish.replicas is not None:
-        replicas = words.plural(recorded.wish.replicas, "replica")
+        replicas = words.replicas_text(recorded.wish.replicas)
     elif seen is not None and seen.replicas is not None:
         replicas = f"{words.plural(seen.replicas, 'replica')} seen"
     row = [cell(str(recorded.address)), cell(version), cell(replicas), cell(f"gray {gray}" if gray else "")]
@@ -119,7 +119,8 @@ def _wish_rows(recorded: Recorded) -> list[tuple[str, str]]:
     if wish.picture is not None:
         rows.append(("version", wish.picture.stable or _UNKNOWN))
         rows += _gray_rows(wish.picture.gray)
-    values = (("replicas", wish.replicas), ("state", wish.state), ("restart", wish.restart))
+    replicas = replicas_to_json(wish.replicas) if wish.replicas is not None else None
+    values = (("replicas", replicas), ("state", wish.state), ("restart", wish.restart))
     rows += [(name, words.value_text(name, value)) for name, value in values if value is not None]
     return rows or [("nothing", _NEVER_APPLIED if _is_never_applied(recorded) else "no field is managed")]
 

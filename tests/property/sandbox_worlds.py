@@ -30,7 +30,8 @@ from statetool.backends.state_text import StateText, parse_state
 from statetool.core.events import Event, RunSummary, fold
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import StateConflict
