@@ -33,6 +33,7 @@ SCHEMA_NAMES = (
     "doctor",
     "explanation",
     "refresh",
+    "rollout",
 )
 
 

@@ -45,7 +45,7 @@ COMMANDS: Mapping[str, str] = {
     "refresh": "Look again at what is recorded, and write down what is seen",
     "action": "One verb of the platform on one component",
     "state": "Read the recorded state",
-    "rollout": "Gray releases of one component",
+    "rollout": "The gray release of one component: how it stands, its next step",
     "sandbox": "The simulated platform: serve, seed, disturb, reset",
     "doctor": "Find out what keeps it from working, and what to mend",
     "config": "Show every setting and where it came from",

@@ -49,6 +49,8 @@ class Cause(StrEnum):
     MANIFEST = "manifest"
     DRIFT = "drift"
     BOTH = "both"
+    COMMAND = "command"
+    """Asked for by name on the command line; nothing was compared with a wish."""
 
 
 CAUSE_WORDS: Mapping[Cause, str] = {
@@ -56,6 +58,7 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "you changed the manifest, and it was changed outside",
+    Cause.COMMAND: "asked for on the command line",
 }
 
 

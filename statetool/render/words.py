@@ -36,6 +36,7 @@ _CAUSES: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "changed outside and in the manifest",
+    Cause.COMMAND: "asked for on the command line",
 }
 _CONDITIONS: Mapping[SendIf, str] = {
     SendIf.FEWER: "only if fewer come back",

@@ -34,7 +34,8 @@ RANKS: tuple[tuple[str, ...], ...] = (
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
     ("surroundings", "planfile", "placing", "connection", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter", "overview", "doctor", "raw_action", "importing", "refreshing", "explaining"),
+    ("locating",),
+    ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
     ("takeover",),
     ("cli",),
     ("__main__",),

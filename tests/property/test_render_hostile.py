@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 
 from statetool.core.events import Event, EventType, RunSummary
 from statetool.core.explanation import Decided, Explanation, FieldExplanation, FieldStatus, PathValues, Subject
+from statetool.core.locating import Located
 from statetool.core.model import (
     Address,
     AppliedFrom,
+    Closer,
     ContentRule,
     Desired,
     Drifted,
     Gray,
     GrayRule,
+    Job,
+    JobPhase,
     Observed,
     Origin,
     Recorded,
@@ -48,6 +52,7 @@ from statetool.core.plan import (
     Verb,
     WishUpdate,
 )
+from statetool.core.rollout import Phase, Rollout
 from statetool.errors import Diagnostic, SourceMark
 from statetool.render.diagnostics import render_diagnostics
 from statetool.render.drift import render_drift
@@ -58,6 +63,7 @@ from statetool.render.layout import cell_width
 from statetool.render.markdown import render_plan_markdown
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import PlainProgress
+from statetool.render.rollout import render_rollout, rollout_to_document
 from statetool.render.state import render_state_list, render_state_show
 from statetool.render.text import render_plan
 
@@ -470,6 +476,42 @@ def explanations(draw: st.DrawFn) -> Explanation:
     )
 
 
+@st.composite
+def rollouts(draw: st.DrawFn) -> Rollout:
+    """A gray release that stands anyhow, of a component whose every text is hostile."""
+    phase, status = draw(st.sampled_from(Phase)), draw(texts)
+    number = st.none() | st.integers(0, 9)
+    closer = st.builds(Closer, number, st.none(), number, st.just(()))
+    observed = Observed(
+        draw(addresses),
+        draw(texts),
+        draw(texts),
+        None,
+        draw(texts),
+        status,
+        3,
+        2,
+        draw(names),
+        None,
+        closer=draw(closer),
+    )
+    wish = st.builds(Wish, st.none() | st.builds(VersionPicture, texts, st.none() | grays))
+    desired = draw(st.none() | st.builds(Desired, addresses, marks, wish))
+    located = Located(observed.address, observed, desired, draw(st.none() | records))
+    gray = draw(grays) if phase is Phase.OPEN else None
+    return Rollout(
+        located=located,
+        phase=phase,
+        picture=VersionPicture(draw(names), gray),
+        is_unclear=draw(st.booleans()),
+        batches_left=draw(number),
+        begun_at=draw(st.none() | instants),
+        job=draw(st.none() | st.builds(Job, texts, st.sampled_from(JobPhase), texts, names)),
+        next_plan=draw(st.none() | plans()),
+        at=draw(instants),
+    )
+
+
 @settings(max_examples=60, deadline=None)
 @given(explanation=explanations(), width=widths)
 def test_explanation(explanation: Explanation, width: int | None) -> None:
@@ -478,3 +520,12 @@ def test_explanation(explanation: Explanation, width: int | None) -> None:
     text = render_document(explanation_to_document(explanation, "0"))
     assert text.isascii()
     json.loads(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rollout=rollouts(), width=widths)
+def test_rollout(rollout: Rollout, width: int | None) -> None:
+    """Drawn without raising, nothing in it acts, and the document is one that JSON can spell."""
+    assert_harmless(render_rollout(rollout, width=width))
+    document = rollout_to_document(rollout, "0.1.0")
+    assert json.loads(render_document(document)) == document

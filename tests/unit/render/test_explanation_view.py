@@ -52,7 +52,7 @@ def desired() -> Desired:
 def observed() -> Observed:
     return Observed(
         SEARCH, "c0ffee", "a1", "e1", "2.1.0", "GRAY\x9bING", 6, 5, "JOB43", "2026-11-23T08:32:00Z",
-        Artifact("image", "hub/search:2.1.0"),
+        artifact=Artifact("image", "hub/search:2.1.0"),
     )  # fmt: skip
 
 
