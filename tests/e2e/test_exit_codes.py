@@ -264,7 +264,7 @@ ROWS = [
     Row("plan", 4, partly_denied),
     Row("plan --detailed-exitcode", 4, partly_denied),
     Row("plan", 4, rejected_and_wished),
-    Row("plan --override version_rejected", 4, rejected_and_wished),  # what is left needs an upgrade
+    Row("plan --override version_rejected", 0, rejected_and_wished),
     Row("plan", 1, bad_manifest, ERROR),
     Row("plan", 1, bad_config, ERROR),
     Row("plan", 1, no_project, ERROR),
