@@ -42,7 +42,7 @@ def shop(project: ProjectFolder) -> ProjectFolder:
 
 
 def test_a_part_is_applied_with_what_it_depends_on(shop: ProjectFolder) -> None:
-    """In order, and nothing else: the rest is named in every view, nothing is forgotten, and is done by a plain apply."""
+    """In order, and nothing else: the rest is named in every view, and done by a plain apply."""
     part = ("--selector", "tier=web", "--with-dependencies")
     left_out = "2 left out, not selected: shop/old, shop/pay."
     assert left_out in shop.call("plan", *part).out
