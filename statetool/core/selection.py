@@ -204,6 +204,8 @@ def find_left_out_dependencies(
     one that is left out whether it is known to have nothing to do, so that nobody has to wait for it. Where
     dependencies were asked for, what is cut off by an exclude is told in any case.
     """
+    if choice.chosen == choice.described:
+        return []
     is_brought = choice.selection.with_dependencies
     speaking = choice.chosen if is_brought else frozenset(acting)
 

@@ -239,9 +239,10 @@ def test_who_would_come_before_what_it_depends_on(
         (want(name="base", replicas=1, protected=True), WORLD),
         (want(name="base", replicas=6), [see(name="base", status="UPGRADING"), *WORLD[1:]]),
         (want("1.4.1", name="base"), [see(name="base", closer=None), *WORLD[1:]]),
+        (want(name="base", replicas=4), [see(name="base", status="GRAYING", closer=None), *WORLD[1:]]),
         (want(name="base"), WORLD[1:]),
     ],
-    ids=["blocked", "held back", "needs a closer look", "not seen"],
+    ids=["blocked", "held back", "needs a closer look", "may be releasing", "not seen"],
 )
 def test_a_dependency_in_trouble_is_told(base: Desired, world: list) -> None:
     """Blocked, held back, or never looked at: whoever plans a part has to hear of it."""
