@@ -184,7 +184,7 @@ def test_the_platform_goes_back_during_a_freeze() -> None:
     """An abort is the one thing nobody may forbid by a calendar."""
     frozen = Guards(freezes=(Freeze("x", None, frozenset({Risk.REVERT})),))
     plan = guarded([want("1.4.2")], [record(wish("1.4.2", "1.5.0", 20))], [see_gray()], frozen)
-    assert [str(action.verb) for action in plan.actions] == ["rollback"]
+    assert [str(action.verb) for action in plan.actions] == ["rollback", "scale"]
 
 
 # Overrides
