@@ -20,7 +20,9 @@ from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from statetool.core.credentials import AuthMode
+from statetool.core.guards import Guards
 from statetool.errors import Diagnostic, InvalidInput, SourceMark, UsageError
+from statetool.freeze import Window, parse_windows
 from statetool.manifest.files import ManifestFile, read_file
 from statetool.manifest.nodes import Mapping as MapNode
 from statetool.manifest.nodes import Node, Scalar, plain_value
@@ -47,6 +49,8 @@ _DEFAULTS: Mapping[str, object] = {
     "limits.job_timeout_s": 1200,
     "limits.poll_interval_s": 5,
     "guards.max_plan_age": "24h",
+    "guards.max_share": 30,
+    "guards.max_scale_down": 50,
 }
 # The first variable that is set wins. Names of the vendor's Terraform provider first, then of its SDK
 # (servicestage-v3 9.5).
@@ -86,6 +90,9 @@ class Settings:
     job_timeout_s: float
     poll_interval_s: float
     max_plan_age_s: int
+    guards: Guards
+    freeze_windows: tuple[Window, ...]
+    freeze_from: Path | None
     timezone: str | None
     origins: Mapping[str, str]
 
@@ -198,6 +205,10 @@ class _Reader:
         assert found is not None
         return found.value
 
+    def node(self, name: str) -> Node | None:
+        """What the file holds under that name, where it passed the schema."""
+        return self._file[name][0] if name in self._file else None
+
     def is_absent(self, name: str) -> bool:
         """Whether a name that was not found is truly missing, not written wrongly or in a file that can't be read."""
         return self.refused.isdisjoint({"", name.partition(".")[0], name})
@@ -242,6 +253,7 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
     reader.find("state.backend")  # for its origin: only `local` passes the schema
     endpoint, sandbox_path = _find_endpoint(reader, root, region.value if region else None, offline)
     region_name = region.value if region else _region_of(reader, endpoint)
+    timezone, shared = _find_timezone(reader), reader.find("guards.freeze_from")
     return Settings(
         root=root,
         endpoint=endpoint,
@@ -259,7 +271,10 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
         job_timeout_s=float(reader.get("limits.job_timeout_s")),
         poll_interval_s=float(reader.get("limits.poll_interval_s")),
         max_plan_age_s=_find_max_plan_age(reader),
-        timezone=_find_timezone(reader),
+        guards=_find_guards(reader),
+        freeze_windows=_find_freeze_windows(reader, timezone),
+        freeze_from=root / str(shared.value) if shared else None,
+        timezone=timezone,
         origins=MappingProxyType(reader.origins),
     )
 
@@ -350,6 +365,30 @@ def _find_max_plan_age(reader: _Reader) -> int:
             reader.find("guards.max_plan_age"),
         )
     return age_s
+
+
+def _find_guards(reader: _Reader) -> Guards:
+    """The limits; which freezes are on depends on the hour, and is asked when a plan is made."""
+
+    def limit(name: str) -> int | None:
+        found = reader.find(f"guards.{name}")
+        return int(found.value) if found else None
+
+    return Guards(
+        max_share=limit("max_share"),
+        max_scale_down=limit("max_scale_down"),
+        min_replicas=limit("min_replicas"),
+        max_weight_step=limit("max_weight_step"),
+        max_actions=limit("max_actions"),
+    )
+
+
+def _find_freeze_windows(reader: _Reader, timezone: str | None) -> tuple[Window, ...]:
+    reader.find("guards.freeze")  # for its origin
+    node = reader.node("guards.freeze")
+    windows, diagnostics = parse_windows(node, CONFIG_FILE, timezone) if node is not None else ((), [])
+    reader.diagnostics.extend(diagnostics)
+    return windows
 
 
 def _find_timezone(reader: _Reader) -> str | None:

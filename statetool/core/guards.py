@@ -8,10 +8,10 @@ guard and stands in `planner.py`. It must not read the configuration or a clock:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from statetool.core.model import REPLICAS_FIELD, Address, Json
-from statetool.core.plan import Action, Change, Finding, Kind, Risk, SendIf, Verb
+from statetool.core.plan import Action, Blocked, Change, Finding, Kind, Plan, Risk, SendIf, Verb
 
 FREEZE = "freeze"
 MAX_SHARE = "max_share"
@@ -199,3 +199,37 @@ def _has_verb(intent: Intent, verb: Verb) -> bool:
 
 def _number(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def judge_again(plan: Plan, guards: Guards, *, managed: int) -> Plan:
+    """A saved plan under the guards of now: what they deny, and what waits for it, is taken out and listed as blocked.
+
+    Overrides the plan was made with hold. `managed` counts the components of the state and of the plan.
+    """
+    by_address: dict[Address, list[Action]] = {}
+    for action in plan.actions:
+        by_address.setdefault(action.address, []).append(action)
+    intents = [Intent(change.address, change, tuple(by_address.get(change.address, ()))) for change in plan.changes]
+    overrides = frozenset(plan.overrides)
+    found = [finding for intent in intents for finding in check_component(intent, guards, overrides)]
+    whole = check_project(intents, guards, overrides, managed=managed)
+    blocked: dict[Address, Blocked] = {}
+    for finding in (*whole, *found):
+        for address in [finding.address] if finding.address else [change.address for change in plan.changes]:
+            blocked.setdefault(address, Blocked(address, finding.code, finding.message))
+    if not blocked:
+        return plan
+    stopped = {action.id: action.address for action in plan.actions if action.address in blocked}
+    for action in plan.actions:  # in order: whatever an action requires stands before it
+        source = next((stopped[needed] for needed in action.requires if needed in stopped), None)
+        if source is not None and action.address not in blocked:
+            blocked[action.address] = Blocked(action.address, str(source), f"depends on {source}, which is blocked")
+        if action.address in blocked:
+            stopped[action.id] = action.address
+    return replace(
+        plan,
+        changes=tuple(change for change in plan.changes if change.address not in blocked),
+        actions=tuple(action for action in plan.actions if action.address not in blocked),
+        findings=(*plan.findings, *whole, *found),
+        blocked=(*plan.blocked, *blocked.values()),
+    )
