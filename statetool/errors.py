@@ -16,6 +16,7 @@ decide something looks at the class or the code.
     └── PlatformError
         ├── EndpointRefused        credentials may not be sent to this host
         ├── Unreachable            nothing was sent: DNS, connect, TLS
+        │   └── PlatformDown       a change was held back: the platform has not answered for a while
         ├── Unauthorized           token refused, or missing
         ├── NotFound               application, component, job or snapshot
         ├── StateConflictOnPlatform  busy component or verb not possible in this status
@@ -23,6 +24,7 @@ decide something looks at the class or the code.
         ├── Throttled              429, surely not executed
         ├── ServerFailed           5xx
         ├── AnswerUnreadable       HTML, truncated JSON, wrong shape
+        ├── ListIncomplete         a component answers by its id that no list shows
         └── OutcomeUnknown         a changing request was sent and its answer was lost
 """
 
@@ -181,6 +183,10 @@ class Unreachable(PlatformError):
     default_code = "unreachable"
 
 
+class PlatformDown(Unreachable):
+    default_code = "platform_down"
+
+
 class Unauthorized(PlatformError):
     default_code = "unauthorized"
 
@@ -207,6 +213,10 @@ class ServerFailed(PlatformError):
 
 class AnswerUnreadable(PlatformError):
     default_code = "answer_unreadable"
+
+
+class ListIncomplete(PlatformError):
+    default_code = "list_incomplete"
 
 
 class OutcomeUnknown(PlatformError):

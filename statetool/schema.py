@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Validator: TypeAlias = "Draft202012Validator"
 SchemaError: TypeAlias = "ValidationError"
 """The two types of jsonschema that others name: no other module imports it."""
-SCHEMA_NAMES = ("manifest", "config", "plan", "state", "event", "diagnostics")
+SCHEMA_NAMES = ("manifest", "config", "plan", "state", "event", "diagnostics", "settings", "doctor")
 
 
 def load_schema(name: str) -> dict[str, Any]:

@@ -35,6 +35,8 @@ state:
 
 limits:
   parallelism: 10        # changing requests at once
+  # reads_per_second: 20     # requests to the platform, at most; fewer where it answers that they are too many
+  # writes_per_minute: 300
   max_failures: 5        # failed actions after which nothing new is started
   job_timeout_s: 1200    # how long one job of the platform may take
   poll_interval_s: 0.2   # the sandbox's jobs take a second; for the platform write 5

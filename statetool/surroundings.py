@@ -23,6 +23,7 @@ from statetool.core.model import AppliedFrom
 
 _GIT_TIMEOUT_S = 5
 _CREDENTIAL_PREFIXES = ("HW_", "HUAWEICLOUD_", "OS_")
+_CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD")
 _LOCAL_TIME = Path("/etc/localtime")
 _CREDENTIALS_IN_URL = re.compile(r"//[^/@]*@")
 
@@ -67,6 +68,12 @@ def ci_url(environ: Mapping[str, str]) -> str | None:
     if all(parts):
         return _without_credentials(f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}")
     return None
+
+
+def is_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of a CI system: every usual one sets one of these variables."""
+    told = (environ.get(name, "").strip().lower() for name in _CI_VARIABLES)
+    return any(value not in ("", "0", "false") for value in told)
 
 
 def applied_from(root: Path, environ: Mapping[str, str]) -> AppliedFrom:

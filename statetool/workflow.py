@@ -27,6 +27,7 @@ from statetool.backends import Backend, Lease, OnWait, open_backend
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
+from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import (
@@ -195,12 +196,18 @@ async def observe(
     recorded: Mapping[Address, Recorded],
     selection: Selection,
 ) -> tuple[Observed, ...]:
-    """Every component of the applications in question: list pages first, details only where a row can't tell."""
+    """Every component of the applications in question: list pages first, details only where a row can't tell.
+
+    Raises ListIncomplete where a recorded component is in no list, but answers when asked for by its id.
+    """
     wanted = {entry.address for entry in desired} | set(recorded)
     ensure_something_selected(selection, wanted)
     names = {address.application for address in wanted if selection.includes(address)}
-    applications = [a for a in await platform.fetch_applications() if a.name in names or a.id in names]
-    observed = await platform.fetch_components_of(applications)
+    names |= {record.application_id for address, record in recorded.items() if selection.includes(address)}
+    listed = await platform.fetch_applications()
+    observed = await platform.fetch_components_of([a for a in listed if a.name in names or a.id in names])
+    unlisted = find_unlisted(recorded, listed, observed, selection)
+    ensure_gone(unlisted, await platform.fetch_existing(unlisted))
     unclear = find_closer_looks(desired, recorded, observed, selection)
     closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
     return tuple(closer.get(entry.component_id, entry) for entry in observed)
@@ -210,7 +217,7 @@ async def observe(
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class Session:
     """One apply from its lock to its last word: what all of its steps need."""
 
     project: Project
@@ -230,25 +237,27 @@ class _Session:
 
 
 @contextmanager
-def _session(project: Project, listener: Listener, lock_timeout_s: float) -> Iterator[_Session]:
+def open_session(
+    project: Project, listener: Listener, lock_timeout_s: float, *, operation: str = "apply"
+) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
     backend = project.backend
-    info = surroundings.lock_info("apply", run.run_id, __version__, project.environ)
+    info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
     with backend.lock(info, lock_timeout_s, listener.on_lock_wait) as lease:
         events, emitter = _record_events(run, listener.emit)
-        yield _Session(project, backend, lease, run, emitter, events, backend.read())
+        yield Session(project, backend, lease, run, emitter, events, backend.read())
 
 
 def apply_manifests(project: Project, request: Request, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Lock, wait for busy components, plan, ask, execute exactly what was shown, and plan once more."""
     desired = load_desired(project, allow_empty=request.allow_empty)
     project = with_project_id(project)
-    with _session(project, listener, lock_timeout_s) as session:
+    with open_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
         if not plan.can_apply:
             _remember(session, plan, observed)
-            return _finish(session, plan)
+            return finish(session, plan)
         if not listener.approve(plan):
             return Outcome(plan, fold(session.events), ExitCode.DECLINED)
 
@@ -257,14 +266,14 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
             seen = await observe(platform, desired, state.components, request.selection)
             return plan_observed(project, after, desired, state, seen, reads=platform.requests.reads)
 
-        return run_interruptibly(_execute(session, plan, observed, plan_again))
+        return run_interruptibly(execute(session, plan, observed, plan_again))
 
 
 def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
     """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
     project = with_project_id(project)
     settings = project.settings
-    with _session(project, listener, lock_timeout_s) as session:
+    with open_session(project, listener, lock_timeout_s) as session:
         ensure_plan_fits(
             plan,
             endpoint=settings.endpoint,
@@ -274,9 +283,9 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
             max_age_s=settings.max_plan_age_s,
         )
         if not plan.can_apply:
-            return _finish(session, plan)
+            return finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
-        return run_interruptibly(_execute(session, plan, observed, None))
+        return run_interruptibly(execute(session, plan, observed, None))
 
 
 async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]:
@@ -286,13 +295,13 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
     async with connect(project) as platform:
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
-        graying = [o for o in observed if o.status_class is StatusClass.GRAYING]
-        closer = {o.component_id: o for o in await platform.fetch_closer_looks(graying)}
+        unclear = [o for o in observed if o.may_be_releasing]
+        closer = {o.component_id: o for o in await platform.fetch_closer_looks(unclear)}
         return tuple(closer.get(o.component_id, o) for o in observed)
 
 
 async def _plan_when_idle(
-    session: _Session, request: Request, desired: Sequence[Desired]
+    session: Session, request: Request, desired: Sequence[Desired]
 ) -> tuple[Plan, tuple[Observed, ...]]:
     """Plan once no component in question is busy, or the wait for it has been long enough."""
     project, recorded = session.project, _recorded(session.state)
@@ -301,13 +310,13 @@ async def _plan_when_idle(
         named = {entry.address.component for entry in desired if request.selection.includes(entry.address)}
         busy = [o for o in observed if o.status_class is StatusClass.BUSY and o.address.component in named]
         if busy and request.mode == "normal":
-            await _wait_for(session, platform, busy)
+            await wait_for(session, platform, busy)
             observed = await observe(platform, desired, recorded, request.selection)
         reads = platform.requests.reads
         return plan_observed(project, request, desired, session.state, observed, reads=reads), observed
 
 
-async def _wait_for(session: _Session, platform: ServiceStage, busy: Sequence[Observed]) -> None:
+async def wait_for(session: Session, platform: ServiceStage, busy: Sequence[Observed]) -> None:
     stop = asyncio.Event()
     with stop_on_signals(stop, session.emitter):
         await wait_until_idle(
@@ -317,8 +326,8 @@ async def _wait_for(session: _Session, platform: ServiceStage, busy: Sequence[Ob
         raise Interrupted("interrupted while waiting for busy components: nothing was sent")
 
 
-async def _execute(
-    session: _Session,
+async def execute(
+    session: Session,
     plan: Plan,
     observed: Sequence[Observed],
     plan_again: Callable[[ServiceStage, StateFile], Awaitable[Plan]] | None,
@@ -336,10 +345,10 @@ async def _execute(
             # What was done is done and recorded, also where this last look fails.
             with suppress(PlatformError):
                 remaining = await plan_again(platform, keeper.state)
-    return _finish(session, plan, remaining)
+    return finish(session, plan, remaining)
 
 
-def _remember(session: _Session, plan: Plan, observed: Sequence[Observed]) -> None:
+def _remember(session: Session, plan: Plan, observed: Sequence[Observed]) -> None:
     """Nothing is to be done, but what was seen is worth knowing next time: since when a value is wrong, and which
     version was ended outside. Without a state there is nothing it could belong to."""
     if session.state is None:
@@ -349,7 +358,7 @@ def _remember(session: _Session, plan: Plan, observed: Sequence[Observed]) -> No
     keeper.save()
 
 
-def _finish(session: _Session, plan: Plan, remaining: Plan | None = None) -> Outcome:
+def finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outcome:
     summary = fold(session.events)
     exit_code = apply_exit_code(plan, summary)
     session.emitter.emit(

@@ -16,7 +16,7 @@ from statetool.apply.ending import Ending
 from statetool.apply.run import Run
 from statetool.core.model import Address, Observed, Recorded, Rejection, StatusClass, VersionEntry
 from statetool.core.picture import seen_of
-from statetool.core.plan import Action, Change, Plan, WishUpdate
+from statetool.core.plan import Action, Change, Kind, Plan, WishUpdate
 from statetool.core.state import (
     StateFile,
     apply_wish_update,
@@ -87,6 +87,8 @@ class StateKeeper:
         )
 
     def _record_change(self, change: Change, at: str, state: StateFile) -> StateFile:
+        if change.kind is Kind.UPDATE and change.address not in state.components:
+            return state  # a raw action on a component that nobody manages
         source: dict[str, Any] = {"run_id": self._run.run_id, "applied_from": self._run.applied_from}
         state = record_component(state, change, at=at, **source)
         for update in change.updates:
@@ -158,6 +160,6 @@ def _record_seen(address: Address, observed: Observed, at: str, state: StateFile
 
 def _is_worth_recording(observed: Observed) -> bool:
     """What a job is moving, or a gray release nobody looked into, would only blur what was seen before."""
-    if observed.status_class is StatusClass.GRAYING:
+    if observed.may_be_releasing:
         return observed.closer is not None
     return observed.status_class is not StatusClass.BUSY

@@ -18,7 +18,7 @@ from statetool.apply.waiting import follow_job, is_job_running, look_at, pause_s
 from statetool.core.events import EventType
 from statetool.core.model import Job, JobPhase, Json, Observed, StatusClass
 from statetool.core.picture import observed_values
-from statetool.core.plan import Action, Verb
+from statetool.core.plan import Action
 from statetool.errors import PlatformError, StateConflictOnPlatform
 
 CONFLICT_RETRIES = 3
@@ -81,7 +81,7 @@ class Operation:
         """Send once the component is idle and as the plan saw it. An ending where nothing is to be sent."""
         begun = self._run.monotonic()
         while True:
-            async with self._shared.slots:
+            async with self._shared.slots, self._shared.platform.turn():
                 early, is_busy = await self._judge()
                 if early is not None:
                     return early
@@ -198,14 +198,26 @@ class Operation:
 
     async def _follow_job(self, job_id: str) -> Job | None:
         job = await follow_job(
-            self._shared.platform, self._run, self._shared.limits, job_id, lambda job: self._progress(job=job)
+            self._shared.platform,
+            self._run,
+            self._shared.limits,
+            job_id,
+            lambda job: self._progress(job=job),
+            self._has_paused if verdict.starts_gray_release(self.action) else None,
         )
         if job is None or job.phase is not JobPhase.RUNNING:
             self._shared.ended_jobs.add(job_id)
         return job
 
+    async def _has_paused(self) -> bool:
+        """Whether the gray release that this action started waits for its next step: its job may run on [U15]."""
+        observed = await self._try_look()
+        return observed is not None and not self._unmet(observed)
+
     async def _end_of_job(self, job: Job) -> Ending | None:
         if job.phase is JobPhase.SUCCEEDED:
+            return None
+        if job.phase is JobPhase.RUNNING and verdict.starts_gray_release(self.action) and await self._has_paused():
             return None
         self._seen = await try_look_at(self._shared.platform, self._known) or self._seen
         if job.phase is JobPhase.RUNNING:
@@ -237,7 +249,7 @@ class Operation:
                     was_busy = True
                 elif observed.status_class is StatusClass.BUSY:
                     was_busy = True
-                elif was_busy or (self.action.verb is not Verb.RESTART and not self._unmet(observed)):
+                elif was_busy or (not verdict.needs_a_sign(self.action) and not self._unmet(observed)):
                     return now, None
                 elif now - accepted >= self.action.ready.timeout_s:
                     return accepted, self._no_sign(now - accepted)
@@ -246,10 +258,12 @@ class Operation:
                 return now, self._still_running()
 
     def _no_sign(self, waited_s: float) -> Ending | None:
-        if self.action.verb is not Verb.RESTART:
+        if not verdict.needs_a_sign(self.action):
             return None
-        # A restart changes no value: without a job and without a busy moment nothing proves that it happened.
-        return self._errored("diverged", f"accepted without a job, and no sign of the restart after {waited_s:.0f} s")
+        # It changes no value: without a job and without a busy moment nothing proves that it happened.
+        return self._errored(
+            "diverged", f"accepted without a job, and no sign of the {self.action.verb} after {waited_s:.0f} s"
+        )
 
     async def _read_back(self, ended_at: float) -> Ending | None:
         """Look until the goal is there, ready where that counts, and stays so. None where a promotion went on."""
@@ -287,7 +301,7 @@ class Operation:
 
     async def _continue(self) -> bool:
         """Send the next request of a promotion, unless a look with the slot in hand says otherwise."""
-        async with self._shared.slots:
+        async with self._shared.slots, self._shared.platform.turn():
             if not self._wants_another_request(await self._look()):
                 return False
             try:
@@ -299,7 +313,7 @@ class Operation:
         return True
 
     def _is_reached(self, observed: Observed) -> bool:
-        if self._unmet(observed):
+        if self._unmet(observed) or observed.status_class is StatusClass.BUSY:
             return False
         needs_readiness = self._before is not None and verdict.needs_readiness(self.action, self._before)
         return observed.is_fully_available or not needs_readiness
@@ -327,7 +341,7 @@ class Operation:
             return None
         if self.action.verb not in verdict.ROLLBACK_VERBS:
             return VersionChange(reached, str(self.action.verb), None, self._job_id)
-        is_abort = self._before.status_class is StatusClass.GRAYING
+        is_abort = "gray.version" in self._before_values
         left = self._before_values.get("gray.version" if is_abort else "version")
         verb = "abort" if is_abort else str(self.action.verb)
         return VersionChange(reached, verb, left if isinstance(left, str) else None, self._job_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,7 +53,8 @@ class Run:
 class Platform(Protocol):
     """What apply asks of the platform: the part of `servicestage.client.ServiceStage` it uses.
 
-    All raise PlatformError. `send_action` returns the job's id, or None where the platform names no job; cancelled
+    All raise PlatformError. In a `turn` the leave to send was waited for: what is looked at inside is fresh when the
+    request goes out. `send_action` returns the job's id, or None where the platform names no job; cancelled
     before its request is out it sends nothing, and afterwards it still returns the answer.
     """
 
@@ -61,6 +63,8 @@ class Platform(Protocol):
     async def fetch_closer(self, application_id: str, component_id: str) -> Closer: ...
 
     async def fetch_job(self, job_id: str) -> Job: ...
+
+    def turn(self) -> AbstractAsyncContextManager[None]: ...
 
     async def send_action(
         self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]

@@ -9,15 +9,18 @@ from collections.abc import Collection, Mapping
 
 from statetool.core.canonical import canonical_text
 from statetool.core.model import Json, Observed, StatusClass
-from statetool.core.plan import Action, SendIf, Verb
+from statetool.core.plan import EDGE_VERBS, Action, SendIf, Verb
 
 RESTART_PATH = "restart"
 STATUS_PATH = "status"
+VERB_PATH = "verb"
 JOB_PATH = "last_job_id"
 
 ROLLBACK_VERBS = frozenset({Verb.ROLLBACK, Verb.ROLLBACK_CURRENT})
-VERSION_VERBS = ROLLBACK_VERBS | {Verb.CONTINUE_DEPLOY}
+VERSION_VERBS = ROLLBACK_VERBS | {Verb.CONTINUE_DEPLOY, Verb.UPGRADE}
 _READY_VERBS = VERSION_VERBS | {Verb.START, Verb.RESTART}
+READY = str(StatusClass.READY)
+_VALUELESS = EDGE_VERBS | {Verb.CHECK_GRAY_RELEASE, Verb.SYNC_WORKLOAD}
 _SETTLED_STATUS = {Verb.STOP: StatusClass.STOPPED, Verb.MODIFY_GRAY_RULE: StatusClass.GRAYING}
 
 
@@ -25,8 +28,10 @@ def unmet_goal(action: Action, values: Mapping[str, Json]) -> dict[str, tuple[Js
     """The paths of the goal that do not hold, each with (observed, wanted). Empty where the goal is there.
 
     A goal is only there in the status its verb ends in: while a component is still graying, its stable version
-    already reads what an abort wants.
+    already reads what an abort wants. An action without a goal has no value that could be there before it is sent.
     """
+    if has_no_value(action):
+        return {VERB_PATH: (None, str(action.verb))}
     wanted: dict[str, Json] = {STATUS_PATH: str(_SETTLED_STATUS.get(action.verb, StatusClass.READY)), **action.goal}
     return {path: (values.get(path), value) for path, value in wanted.items() if values.get(path) != value}
 
@@ -46,6 +51,7 @@ def unmet_after_sending(action: Action, values: Mapping[str, Json]) -> dict[str,
     """The same once the action was sent: a restart's token is ours to record, the platform can't show it."""
     unmet = unmet_goal(action, values)
     unmet.pop(RESTART_PATH, None)
+    unmet.pop(VERB_PATH, None)
     return unmet
 
 
@@ -78,7 +84,24 @@ def needs_readiness(action: Action, before: Observed) -> bool:
     if action.verb is Verb.SCALE:
         wanted = action.goal.get("replicas")
         return isinstance(wanted, int) and wanted > before.replicas
-    return action.verb in _READY_VERBS
+    if action.verb is Verb.CONTINUE_DEPLOY and has_no_value(action):
+        return False  # one batch of a promotion: it may end at the next pause
+    return action.verb in _READY_VERBS and action.goal.get(STATUS_PATH, READY) == READY
+
+
+def has_no_value(action: Action) -> bool:
+    """Whether nothing that is seen afterwards tells that it happened: the end of its job is all there is."""
+    return not action.goal and action.verb in _VALUELESS
+
+
+def needs_a_sign(action: Action) -> bool:
+    """Whether, without a job, only a busy moment can prove that it happened: there is no value to look for."""
+    return action.verb is Verb.RESTART or (action.verb in EDGE_VERBS and has_no_value(action))
+
+
+def starts_gray_release(action: Action) -> bool:
+    """Whether it ends at the pause of a gray release, where its job may still run [U15]."""
+    return action.verb is Verb.UPGRADE and action.goal.get(STATUS_PATH) == StatusClass.GRAYING
 
 
 def unreached_code(action: Action, unmet: Mapping[str, tuple[Json, Json]], seen: Observed) -> str:

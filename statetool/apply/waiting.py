@@ -5,11 +5,11 @@ Owns the pace and which read errors are only a bad moment. It must not judge wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from statetool.apply.run import Limits, Platform, Run
-from statetool.core.model import Job, JobPhase, Observed, StatusClass
+from statetool.core.model import Job, JobPhase, Observed
 from statetool.errors import AnswerUnreadable, NotFound, ServerFailed, Throttled, Unreachable
 
 FIRST_LOOK_S = 3.0
@@ -29,9 +29,9 @@ def pause_s(run: Run, limits: Limits, age_s: float) -> float:
 
 
 async def look_at(platform: Platform, known: Observed) -> Observed:
-    """One component as it is now, with its detail and records while it is graying. `known` tells which one."""
+    """One component as it is now, with its detail and records where a gray release may be open; `known` tells which."""
     fresh = await platform.fetch_component(known)
-    if fresh.status_class is not StatusClass.GRAYING:
+    if not fresh.may_be_releasing:
         return fresh
     return replace(fresh, closer=await platform.fetch_closer(known.application_id, known.component_id))
 
@@ -53,10 +53,16 @@ async def is_job_running(platform: Platform, job_id: str) -> bool:
 
 
 async def follow_job(
-    platform: Platform, run: Run, limits: Limits, job_id: str, on_look: Callable[[Job], None]
+    platform: Platform,
+    run: Run,
+    limits: Limits,
+    job_id: str,
+    on_look: Callable[[Job], None],
+    is_enough: Callable[[], Awaitable[bool]] | None = None,
 ) -> Job | None:
-    """Look at a job until it ends. Returns the ended job; one in phase RUNNING where `job_timeout_s` passed first;
-    None where the platform does not know the job [U9].
+    """Look at a job until it ends. Returns the ended job; one in phase RUNNING where `job_timeout_s` passed first, or
+    where `is_enough`, asked after every look at a running job, says so; None where the platform does not know the job
+    [U9].
 
     A read that fails for a moment is no news about the job. Other PlatformErrors are raised.
     """
@@ -75,6 +81,8 @@ async def follow_job(
             if job.phase is not JobPhase.RUNNING:
                 return job
             on_look(job)
+            if is_enough is not None and await is_enough():
+                return job
         age = run.monotonic() - begun
         if age >= limits.job_timeout_s:
             return job

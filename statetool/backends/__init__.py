@@ -16,7 +16,7 @@ from typing import Protocol
 from statetool.core.document import Fields
 from statetool.core.model import Json
 from statetool.core.state import StateFile
-from statetool.errors import StateError
+from statetool.errors import Diagnostic, StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,14 @@ class Backend(Protocol):
         Waits up to `timeout_s`, silently for a moment, then calling `on_wait` once. Raises StateLocked naming the
         holder; StateError where the place can't be used.
         """
+        ...
+
+    def find_holder(self) -> LockInfo | None:
+        """Who holds the lock, as far as can be told without taking it or waiting."""
+        ...
+
+    def check_place(self) -> tuple[Diagnostic, ...]:
+        """What would stop or endanger the next save. Takes no lock and writes nothing."""
         ...
 
     def write(self, before: StateFile | None, after: StateFile, lease: Lease) -> StateFile:

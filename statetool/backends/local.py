@@ -30,9 +30,10 @@ from statetool.backends.files import (
     temporary_name,
 )
 from statetool.backends.local_lock import LocalLock
+from statetool.backends.local_place import check_place
 from statetool.backends.state_text import MAX_BYTES, StateText, parse_state
 from statetool.core.state import StateFile
-from statetool.errors import StateConflict, StateError, StateUnreadable
+from statetool.errors import Diagnostic, StateConflict, StateError, StateUnreadable
 
 _RESCUE_SUFFIX = re.compile(r"\.rescue-([0-9]{1,18})")
 
@@ -91,6 +92,23 @@ class LocalBackend:
             raise self._unreadable(error.message, error.hint) from None
         self._stored = _Stored(signature, state)
         return state
+
+    def find_holder(self) -> LockInfo | None:
+        return self._lock.find_holder()
+
+    def check_place(self) -> tuple[Diagnostic, ...]:
+        return (*check_place(self._path, (self._path, self._backup)), *self._check_rescue())
+
+    def _check_rescue(self) -> tuple[Diagnostic, ...]:
+        if not self._path.parent.is_dir():
+            return ()
+        try:
+            self._ensure_no_rescue(self.read())
+        except StateUnreadable:
+            return ()  # told by whoever reads it
+        except StateError as error:
+            return error.diagnostics
+        return ()
 
     @contextlib.contextmanager
     def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:

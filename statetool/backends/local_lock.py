@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,6 +52,16 @@ class LocalLock:
         finally:
             with contextlib.suppress(OSError):
                 lock.release(force=True)
+
+    def find_holder(self) -> LockInfo | None:
+        """The holder by its note. A note that a killed process of this machine left names nobody.
+
+        Whether one of another machine still runs can't be told from here.
+        """
+        holder = self._read_note()[1]
+        if holder is None or (holder.host == socket.gethostname() and not _is_running(holder.pid)):
+            return None
+        return holder
 
     def take_fence(self, info: LockInfo, floor: int) -> int:
         """Count a new fence, above `floor` and every one before, and note who holds it. For the holder only."""
@@ -122,3 +134,15 @@ class LocalLock:
     def _write_note(self, fence: int, holder: LockInfo | None) -> None:
         note = {"fence": fence, "holder": lock_info_to_json(holder) if holder else None}
         replace_file(self._files, self._note_path, (json.dumps(note, indent=2) + "\n").encode())
+
+
+def _is_running(pid: int) -> bool:
+    if pid <= 0:  # would ask about a group of processes
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True

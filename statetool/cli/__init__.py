@@ -30,6 +30,8 @@ from statetool.cli.console import Console
 from statetool.errors import ExitCode
 
 PROGRAM = "statetool"
+COMPLETE_VARIABLE = "_STATETOOL_COMPLETE"
+"""Set by a shell that asks what may stand next."""
 
 COMMANDS: Mapping[str, str] = {
     "init": "Write a commented statetool.yaml and a first manifest",
@@ -38,9 +40,13 @@ COMMANDS: Mapping[str, str] = {
     "apply": "Do it: plan, ask, follow every job to its end",
     "show": "Show a saved plan, or the state, offline",
     "drift": "Show what was changed outside, and put it back",
+    "action": "One verb of the platform on one component",
     "state": "Read the recorded state",
     "rollout": "Gray releases of one component",
     "sandbox": "The simulated platform: serve, seed, disturb, reset",
+    "doctor": "Find out what keeps it from working, and what to mend",
+    "config": "Show every setting and where it came from",
+    "completion": "Print the script that completes commands in a shell",
     "demo": "The main job, shown on the sandbox in a temporary folder",
     "schema": "Print the JSON Schema of a format",
     "version": "Print the version",
@@ -79,6 +85,11 @@ def statetool() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; `argv` is without the program's name, None means that of the process. Returns the exit code."""
+    instruction = os.environ.get(COMPLETE_VARIABLE)
+    if instruction:
+        from statetool.cli.completion import answer_shell
+
+        return answer_shell(statetool, instruction)
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console(sys.stdin, sys.stdout, sys.stderr, os.environ)
     with _ended_like_ctrl_c():

@@ -9,13 +9,17 @@ import contextlib
 import importlib
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from statetool.cli.console import Console
 from statetool.errors import UsageError
 
+FOLDER = "statetool.folder"
+"""Key of a context's `meta`: the folder that --chdir named, for completion, which happens outside of it."""
 _LIKENESS = 0.6
 """Of two names, from 0 to 1, above which one is taken for a slip of the other."""
 
@@ -55,6 +59,7 @@ def _enter_folder(context: click.Context, _: click.Parameter, value: str | None)
         return
     try:
         context.with_resource(contextlib.chdir(value))
+        context.meta[FOLDER] = str(Path.cwd())
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise UsageError(f"--chdir {os.fspath(value)}: {reason}", hint="name the folder of a statetool.yaml") from None
@@ -95,6 +100,16 @@ class _Helpful(click.Command):
         if option is not None:
             option.callback = _show_help
         return option
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        return _without_twins(super().shell_complete(ctx, incomplete))
+
+
+def _without_twins(items: Iterable[CompletionItem[str]]) -> list[CompletionItem[str]]:
+    """Options once, with two dashes; with one where that is what was typed."""
+    found = list(items)
+    values = {item.value for item in found}
+    return [item for item in found if not (item.value.startswith("-") and f"-{item.value}" in values)]
 
 
 def _show_help(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -176,6 +191,11 @@ class LazyGroup(_Family):
         if cmd_name not in self._help:
             return None
         return cast("click.Command", getattr(importlib.import_module(f"{self._package}.{cmd_name}"), cmd_name))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """From the table: the commands themselves would take their time to load."""
+        commands = [CompletionItem(n, help=text) for n, text in self._help.items() if n.startswith(incomplete)]
+        return [*commands, *_without_twins(click.Command.shell_complete(self, ctx, incomplete))]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
-from statetool.cli.commands import Option
+from statetool.cli.commands import FOLDER, Option
 from statetool.cli.console import Console, JsonMode
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -49,6 +50,13 @@ def json_option(mode: JsonMode, text: str) -> Callable[[Decorated], Decorated]:
     return option("--json", is_flag=True, is_eager=True, expose_value=False, callback=choose, help=text)
 
 
+def complete_address(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Recorded addresses that begin so, for a shell that completes."""
+    from statetool.known_addresses import find_addresses
+
+    return find_addresses(Path(context.meta.get(FOLDER, ".")), incomplete)
+
+
 def planning_options(command: Decorated) -> Decorated:
     """What a plan is about: arrive as targets, excludes, overrides, allow_empty."""
     from statetool.core.plan import OVERRIDABLE
@@ -56,8 +64,8 @@ def planning_options(command: Decorated) -> Decorated:
     codes = sorted(OVERRIDABLE)
     for decorate in reversed(
         (
-            option("--target", "targets", multiple=True, metavar="GLOB", help="Only these addresses; repeatable."),
-            option("--exclude", "excludes", multiple=True, metavar="GLOB", help="Not these addresses; repeatable."),
+            _addresses_option("--target", "targets", "Only these addresses; repeatable."),
+            _addresses_option("--exclude", "excludes", "Not these addresses; repeatable."),
             option(
                 "--override",
                 "overrides",
@@ -71,6 +79,10 @@ def planning_options(command: Decorated) -> Decorated:
     ):
         command = decorate(command)
     return command
+
+
+def _addresses_option(flag: str, name: str, text: str) -> Callable[[Decorated], Decorated]:
+    return option(flag, name, multiple=True, metavar="GLOB", shell_complete=complete_address, help=text)
 
 
 def correct_drift_option(command: Decorated) -> Decorated:

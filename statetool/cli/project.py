@@ -13,12 +13,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from statetool import surroundings
-from statetool.config import CONFIG_FILE, Settings, allowed_hosts, is_loopback, load_settings
-from statetool.core.credentials import Credentials
+from statetool.config import allowed_hosts, load_settings
+from statetool.config_reader import CONFIG_FILE
+from statetool.connection import find_credentials
 from statetool.core.model import Address
 from statetool.core.plan import PlanMode
 from statetool.core.project import Selection
-from statetool.credentials import load_credentials
 from statetool.errors import UsageError
 from statetool.workflow import Project, Request
 
@@ -42,17 +42,10 @@ def open_project(flags: Mapping[str, object] | None = None) -> Project:
     settings = load_settings(Path(), os.environ, flags or {})
     return Project(
         settings=settings,
-        credentials=_find_credentials(settings),
+        credentials=find_credentials(settings, os.environ),
         allowed_hosts=allowed_hosts(os.environ),
         environ=os.environ,
     )
-
-
-def _find_credentials(settings: Settings) -> Credentials | None:
-    """A sandbox in this process wants none; and a served one has nothing to do with the agency of this machine."""
-    if settings.sandbox_path is not None:
-        return None
-    return load_credentials(os.environ, settings.auth, may_ask_machine=not is_loopback(settings.endpoint))
 
 
 def open_offline() -> Project:

@@ -6,7 +6,7 @@ import click
 
 from statetool.cli.commands import Command, Group
 from statetool.cli.console import Console
-from statetool.cli.options import lock_timeout_option, option
+from statetool.cli.options import complete_address, lock_timeout_option, option
 from statetool.cli.project import open_offline, parse_address
 from statetool.cli.running import tell_lock_wait
 from statetool.housekeeping import clear_rejected_version
@@ -19,7 +19,7 @@ def rollout() -> None:
 
 
 @rollout.command(cls=Command)
-@click.argument("address")
+@click.argument("address", shell_complete=complete_address)
 @click.argument("version")
 @option("--reason", required=True, metavar="TEXT", help="Why it may return; shown in the output.")
 @lock_timeout_option

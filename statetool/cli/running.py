@@ -66,12 +66,19 @@ class RunView:
     """
 
     def __init__(
-        self, console: Console, timezone: ZoneInfo | None, *, auto_approve: bool, saved: Plan | None = None
+        self,
+        console: Console,
+        timezone: ZoneInfo | None,
+        *,
+        auto_approve: bool,
+        saved: Plan | None = None,
+        of_manifests: bool = True,
     ) -> None:
         self._console = console
         self._timezone = timezone
         self._auto_approve = auto_approve
         self._saved = saved
+        self._of_manifests = of_manifests and saved is None
         self._shown: Plan | None = None
         self._progress: Callable[[Event], None] = PlainProgress(console.tell)
         self._live = contextlib.ExitStack()
@@ -105,7 +112,7 @@ class RunView:
                     outcome.plan,
                     outcome.summary,
                     remaining=outcome.remaining,
-                    saved=self._saved is not None,
+                    of_manifests=self._of_manifests,
                     width=console.width,
                     color=console.color(console.stdout),
                 )
@@ -166,9 +173,14 @@ def run(
     *,
     auto_approve: bool,
     saved: Plan | None = None,
+    of_manifests: bool = True,
 ) -> Outcome:
-    """Let `work` apply something, and show it while it goes on and when it has ended."""
-    with RunView(console, timezone_of(project), auto_approve=auto_approve, saved=saved) as view:
+    """Let `work` apply something, and show it while it goes on and when it has ended.
+
+    `of_manifests`: what is applied is what the manifests say now, so that a further apply goes on with it.
+    """
+    view = RunView(console, timezone_of(project), auto_approve=auto_approve, saved=saved, of_manifests=of_manifests)
+    with view:
         outcome = work(view.listener)
         view.close(outcome)
     return outcome

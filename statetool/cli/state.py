@@ -6,7 +6,7 @@ import click
 
 from statetool.cli.commands import Command, Group
 from statetool.cli.console import Console
-from statetool.cli.options import json_option
+from statetool.cli.options import complete_address, json_option
 from statetool.cli.project import open_offline, parse_address, timezone_of
 from statetool.cli.state_view import show_state
 from statetool.core.state import recorded_to_json, state_to_document
@@ -29,7 +29,7 @@ def list_components(console: Console) -> None:
 
 
 @state.command(cls=Command)
-@click.argument("address")
+@click.argument("address", shell_complete=complete_address)
 @json_option("document", "The component as it stands in the state's document.")
 @click.pass_obj
 def show(console: Console, /, address: str) -> None:

@@ -22,7 +22,7 @@ ALLOWED: Mapping[StatusClass, frozenset[Verb]] = {
 }
 """Status x verb [06_0082, 03 maintenance pages]: what is not listed is held back, never sent."""
 
-_DEFERRED: Mapping[StatusClass, tuple[str, str, str]] = {
+DEFERRED: Mapping[StatusClass, tuple[str, str, str]] = {
     StatusClass.GRAYING: (
         "deferred_gray",
         "waits for the end of the gray release",
@@ -46,7 +46,7 @@ _DEFERRED: Mapping[StatusClass, tuple[str, str, str]] = {
 }
 """Code, sentence and hint of what a status holds back. READY is absent: it allows all that is asked of it."""
 
-_ESTIMATE_S: Mapping[Verb, int] = {
+ESTIMATE_S: Mapping[Verb, int] = {
     Verb.START: 60,
     Verb.STOP: 30,
     Verb.RESTART: 60,
@@ -54,7 +54,10 @@ _ESTIMATE_S: Mapping[Verb, int] = {
     Verb.ROLLBACK: 90,
     Verb.ROLLBACK_CURRENT: 90,
     Verb.CONTINUE_DEPLOY: 120,
+    Verb.CHECK_GRAY_RELEASE: 10,
     Verb.MODIFY_GRAY_RULE: 10,
+    Verb.SYNC_WORKLOAD: 10,
+    Verb.UPGRADE: 120,
 }
 """Guesses for a person's patience, until durations of earlier runs are kept. Nothing waits by them."""
 
@@ -106,7 +109,7 @@ class ActionChain:
             requires=(self.actions[-1].id,) if self.actions else (),
             precondition={path: self.predicted[path] for path in watched if path in self.predicted},
             goal=move.goal,
-            estimate_s=_ESTIMATE_S[move.verb],
+            estimate_s=ESTIMATE_S[move.verb],
             traffic_percent=move.traffic_percent,
             send_if=move.send_if,
             max_requests=move.max_requests,
@@ -121,7 +124,7 @@ class ActionChain:
 
     def hold_back(self, fd: FieldDiff) -> None:
         """List a field as waiting for another status."""
-        code, why, hint = _DEFERRED[self.status]
+        code, why, hint = DEFERRED[self.status]
         for change in fd.changes:
             message = f"{_moved(change)} {why}"
             self.held_back.append(HeldBack(self.address, change.path, code, message, hint))

@@ -56,6 +56,22 @@ class MachineAgency:
 
 
 Credentials = ReadyToken | AccessKey | Login | MachineAgency
+CredentialKind = Literal["token", "access_key", "temporary_access_key", "password", "agency"]
+
+
+def kind_of(credentials: Credentials) -> CredentialKind:
+    """What may be told of credentials beside their origin."""
+    if isinstance(credentials, ReadyToken):
+        return "token"
+    if isinstance(credentials, AccessKey):
+        return "access_key" if credentials.security_token is None else "temporary_access_key"
+    return "password" if isinstance(credentials, Login) else "agency"
+
+
+def is_signing(credentials: Credentials) -> bool:
+    """Whether requests are signed, which wants a clock that is right."""
+    return isinstance(credentials, AccessKey | MachineAgency)
+
 
 _TOKEN = "a project token in HW_AUTH_TOKEN"  # noqa: S105 - a sentence
 _KEY = "an access key in HW_ACCESS_KEY and HW_SECRET_KEY (and HW_SECURITY_TOKEN where it is temporary)"

@@ -31,7 +31,7 @@ from statetool.core.model import (
     VersionPicture,
     Wish,
 )
-from statetool.core.picture import differs_in_rule_only, matches, picture_paths, version_picture
+from statetool.core.picture import differs_in_rule_only, matches, open_release, picture_paths, version_picture
 from statetool.core.plan import Cause, FieldChange
 
 T = TypeVar("T")
@@ -67,11 +67,11 @@ class ComponentDiff:
 def needs_closer_look(desired: Desired, recorded: Recorded | None, observed: Observed) -> bool:
     """Whether a list row is not enough to plan this component, so that detail and records must be read.
 
-    True for a gray release of a managed component, a version that differs, and a replica number that changed
-    while the status hides the real one.
+    True for a gray release of a managed component, also one that may have failed half way, for a version that
+    differs, and for a replica number that changed while the status hides the real one.
     """
     wish = desired.wish
-    if observed.status_class is StatusClass.GRAYING:
+    if observed.may_be_releasing:
         return wish.picture is not None or wish.replicas is not None
     if wish.picture is not None and not matches(wish.picture, version_picture(observed, recorded)):
         return observed.status_class is not StatusClass.BUSY
@@ -182,7 +182,8 @@ def _recorded_only(recorded: VersionPicture | None, wanted: VersionPicture) -> t
 
 
 def _diff_replicas(wanted: int, wish: Wish | None, observed: Observed) -> FieldDiff:
-    comparable = observed.status_class in (StatusClass.READY, StatusClass.FAILED)
+    # During a gray release, also a failed one, the platform counts the instances of both versions.
+    comparable = observed.status_class in (StatusClass.READY, StatusClass.FAILED) and open_release(observed) is None
     recorded = wish.replicas if wish else None
     cause, unrecorded = _cause_of(wanted, recorded, lambda value: value == observed.replicas, comparable)
     before = observed.replicas if comparable else _configured(observed.closer, observed.replicas)

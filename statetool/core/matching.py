@@ -79,7 +79,7 @@ def _pair(
 ) -> Pair:
     record = recorded.get(wanted.address)
     if len(hits) != 1:
-        finding = _not_found(wanted.address, directory) if not hits else _ambiguous(wanted.address, hits)
+        finding = _not_found(wanted.address, directory, record) if not hits else _ambiguous(wanted.address, hits)
         return Pair(wanted, record, None, findings=(finding,))
     observed = hits[0]
     others = [address for address in owners[observed.component_id] if address != wanted.address]
@@ -99,6 +99,7 @@ class _Directory:
 
     def __init__(self, observed: Sequence[Observed]) -> None:
         self._by_name: dict[tuple[str, str], list[Observed]] = defaultdict(list)
+        self._by_id = {entry.component_id: entry for entry in observed}
         for entry in observed:
             for application in {entry.address.application, entry.application_id}:
                 self._by_name[application, entry.address.component].append(entry)
@@ -109,6 +110,11 @@ class _Directory:
             return hits
         return [hit for hit in hits if address.environment in (hit.address.environment, hit.environment_id)]
 
+    def present_name(self, record: Recorded | None) -> Address | None:
+        """What a recorded component is called by now, where it is there."""
+        entry = self._by_id.get(record.component_id) if record else None
+        return entry.address if entry else None
+
     def near(self, address: Address) -> list[str]:
         names = [component for application, component in self._by_name if application == address.application]
         return difflib.get_close_matches(address.component, sorted(names), n=3)
@@ -117,12 +123,15 @@ class _Directory:
         return any(application == name for application, _ in self._by_name)
 
 
-def _not_found(address: Address, directory: _Directory) -> Finding:
+def _not_found(address: Address, directory: _Directory, record: Recorded | None) -> Finding:
     elsewhere = directory.find(replace(address, environment=None))
+    renamed = directory.present_name(record)
     near = directory.near(address)
     if elsewhere:
         places = ", ".join(sorted({hit.address.environment or "-" for hit in elsewhere}))
         hint = f"it exists in environment {places}"
+    elif renamed:
+        hint = f"the recorded component is called {renamed} by now: write that name, and its record moves along"
     elif near:
         hint = f"did you mean {', '.join(near)}?"
     elif not directory.has_application(address.application):

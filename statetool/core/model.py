@@ -129,13 +129,15 @@ class Lifecycle:
 class Desired:
     """One component of a manifest. `application` in the address may be the name or the id.
 
-    `depends_on` holds addresses of other desired components, already resolved.
+    `depends_on` holds addresses of other desired components, already resolved. `hosts` are the machines of a
+    component that runs on some, which the platform wants with every scale.
     """
 
     address: Address
     origin: SourceMark
     wish: Wish
     depends_on: tuple[Address, ...] = ()
+    hosts: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     ready: Ready = Ready()
     lifecycle: Lifecycle = Lifecycle()
@@ -254,6 +256,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a component runs from: the address of its image or package."""
+
+    kind: Literal["image", "package"]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Closer:
     """What only the detail and the records of a component tell; read where a list row is not enough.
 
@@ -264,6 +274,7 @@ class Closer:
     rule: GrayRule | None
     remaining_batches: int | None
     records: tuple[Record, ...]
+    artifact: Artifact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +301,12 @@ class Observed:
     @property
     def status_class(self) -> StatusClass:
         return classify_status(self.status)
+
+    @property
+    def may_be_releasing(self) -> bool:
+        """Whether a gray release may be open, so that only detail and records tell which version is stable: while it
+        pauses, and where it failed half way."""
+        return self.status_class in (StatusClass.GRAYING, StatusClass.FAILED)
 
     @property
     def is_fully_available(self) -> bool:

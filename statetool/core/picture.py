@@ -28,22 +28,39 @@ PROMOTED_WEIGHT = 100
 
 
 def version_picture(observed: Observed, recorded: Recorded | None) -> VersionPicture:
-    """What serves now. While graying this needs `observed.closer`; `stable` is None where it can't be told.
+    """What serves now. Where `observed.may_be_releasing` this needs its `closer`; `stable` is None where it can't be
+    told.
 
     The list row does not say whether it shows the stable version or the candidate while graying [U16], so the
     stable version is the first of these that is not the candidate: the row's, the record in use, the last one
     seen in the state, the newest older record that was not rejected.
     """
-    if observed.status_class is not StatusClass.GRAYING:
+    closer, release = observed.closer, open_release(observed)
+    if observed.status_class is not StatusClass.GRAYING and release is None:
         return VersionPicture(observed.row_version)
-    closer = observed.closer
-    release = newest_gray_record(closer)
     if closer is None or release is None:
         return VersionPicture(None, Gray(UNTOLD_VERSION, closer.rule if closer else None))
     rule = closer.rule
     if rule is None and release.weight is not None:
         rule = GrayRule(weight=release.weight)
     return VersionPicture(_stable_version(observed, closer, release, recorded), Gray(release.version, rule))
+
+
+def open_release(observed: Observed) -> Record | None:
+    """The record of the gray release that pauses, or that failed half way; None where one version serves alone.
+
+    A failed component does not say whether its gray release was over [U16]: it was not, as far as its newest record
+    is that release, while another version is shown or in use.
+    """
+    closer = observed.closer
+    if observed.status_class is StatusClass.GRAYING:
+        return newest_gray_record(closer)
+    if observed.status_class is not StatusClass.FAILED or closer is None or not closer.records:
+        return None
+    newest = closer.records[0]
+    in_use = next((record.version for record in closer.records if record.current), newest.version)
+    serves_alone = observed.row_version == in_use == newest.version
+    return newest if newest.deploy_type == GRAY_RELEASE and not serves_alone else None
 
 
 def is_unclear(observed: Observed) -> bool:

@@ -30,7 +30,11 @@ class Verb(StrEnum):
     ROLLBACK = "rollback"
     ROLLBACK_CURRENT = "rollback_current"
     CONTINUE_DEPLOY = "continue_deploy"
+    CHECK_GRAY_RELEASE = "check_gray_release"
     MODIFY_GRAY_RULE = "modify_gray_rule"
+    SYNC_WORKLOAD = "sync_workload"
+    UPGRADE = "upgrade"
+    """A deployment by PUT, the only one that is no action of the platform's."""
 
 
 EDGE_VERBS = frozenset({Verb.RESTART, Verb.CONTINUE_DEPLOY, Verb.ROLLBACK_CURRENT})
@@ -62,8 +66,9 @@ class Kind(StrEnum):
 
 
 class Risk(StrEnum):
-    """What an action risks, in rising order."""
+    """What an action risks, in rising order. NONE only looks."""
 
+    NONE = "none"
     SCALE_UP = "scale_up"
     REVERT = "revert"
     TRAFFIC = "traffic"
@@ -196,6 +201,7 @@ class Finding:
 OVERRIDABLE = frozenset(
     {
         "deep_rollback",
+        "failed_component",
         "fold_needed",
         "foreign_gray_release",
         "freeze",

@@ -249,7 +249,7 @@ class ActionSequence:
             Verb.SCALE,
             risk,
             {"status": "ready", "replicas": wanted},
-            parameters={"replica": wanted},
+            parameters={"replica": wanted, **({"hosts": list[Json](hosts)} if (hosts := self.desired.hosts) else {})},
             watches=(REPLICAS_FIELD,),
             send_if=send_if,
         )
@@ -308,7 +308,7 @@ class ActionSequence:
 
     def _number_before(self) -> int | None:
         """The number of instances the component is meant to have now; None where its status hides it."""
-        if self.observed.status_class in (StatusClass.READY, StatusClass.FAILED):
+        if self.observed.status_class in (StatusClass.READY, StatusClass.FAILED) and self.diff.picture.gray is None:
             return self.observed.replicas
         return self.observed.closer.configured_replicas if self.observed.closer else None
 

@@ -207,7 +207,7 @@ def _gray_just_removed(s: Situation, stable: str) -> bool:
 
 def _rows_to_recorded_version(s: Situation, stable: str, *, twice: bool) -> Decision:
     """From the stable version to V, which must have been recorded before it."""
-    older = _older_versions(s, stable)
+    older = older_versions(s.observed, stable)
     if s.stable not in older:
         known = ", ".join(older) or "none"
         return s.deny(
@@ -233,9 +233,9 @@ def _rows_to_recorded_version(s: Situation, stable: str, *, twice: bool) -> Deci
     return Decision(steps=(Step(StepKind.ROLLBACK, s.stable, is_deep=is_deep),))
 
 
-def _older_versions(s: Situation, stable: str) -> list[str]:
+def older_versions(observed: Observed, stable: str) -> list[str]:
     """Versions recorded before the stable one, newest first, each once."""
-    closer = s.observed.closer
+    closer = observed.closer
     versions = list(dict.fromkeys(record.version for record in closer.records)) if closer else []
     return versions[versions.index(stable) + 1 :] if stable in versions else []
 
@@ -270,7 +270,7 @@ def _what_comes_after(s: Situation, version: str) -> str:
     """Nobody should be led from one refusal into the next: a version that is gone has to be deployed anew."""
     stable = s.seen.stable
     runs = s.seen.gray is not None and s.seen.gray.version == version
-    if runs or (stable is not None and version in _older_versions(s, stable)):
+    if runs or (stable is not None and version in older_versions(s.observed, stable)):
         return ""
     return f"; {version} must then be deployed by your usual way, for this statetool does not deploy"
 

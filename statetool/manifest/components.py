@@ -108,6 +108,7 @@ class _Builder:
                 address=address,
                 origin=SourceMark(self.file, entry.line, entry.column),
                 wish=wish,
+                hosts=_texts(fields, "hosts"),
                 labels=_labels(_entries(fields, "labels")),
                 ready=_ready(_entries(fields, "ready")),
                 lifecycle=_lifecycle(_entries(fields, "lifecycle")),
@@ -282,6 +283,12 @@ def _text(entries: dict[str, Entry], key: str) -> str | None:
     node = entry.node if entry is not None else None
     value = node.value if isinstance(node, Scalar) and not node.refused else None
     return value if isinstance(value, str) else None
+
+
+def _texts(entries: dict[str, Entry], key: str) -> tuple[str, ...]:
+    entry = entries.get(key)
+    items = entry.node.items if entry is not None and isinstance(entry.node, Sequence) else []
+    return tuple(item.value for item in items if isinstance(item, Scalar) and isinstance(item.value, str))
 
 
 def _integer(entries: dict[str, Entry], key: str) -> int | None:

@@ -57,11 +57,12 @@ def diagnostics_to_document(diagnostics: Sequence[Diagnostic]) -> dict[str, Json
     return {
         "format_version": FORMAT_VERSION,
         "errored": any(d.severity == "error" for d in diagnostics),
-        "diagnostics": [_diagnostic_to_json(d) for d in diagnostics],
+        "diagnostics": [diagnostic_to_json(d) for d in diagnostics],
     }
 
 
-def _diagnostic_to_json(diagnostic: Diagnostic) -> dict[str, Json]:
+def diagnostic_to_json(diagnostic: Diagnostic) -> dict[str, Json]:
+    """One entry of `diagnostics`."""
     shown: dict[str, Json] = {
         "severity": diagnostic.severity,
         "code": diagnostic.code,

@@ -92,7 +92,7 @@ class Page:
 
     def line(self, *cells: Cell, indent: int = 0) -> None:
         """The cells as they are, one behind the other, without wrapping."""
-        self._lines.append(" " * indent + "".join(self._paint(c) for c in cells).rstrip())
+        self._lines.append((" " * indent + "".join(self._paint(c) for c in cells)).rstrip())
 
     def paragraph(self, text: str, style: str = "", *, indent: int = 0, hang: int = 0) -> None:
         """Flowing text; lines behind the first are indented by `hang` more."""

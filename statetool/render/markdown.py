@@ -26,6 +26,9 @@ _CHANGED_PATHS: Mapping[Verb, tuple[str, ...]] = {
     Verb.START: ("state",),
     Verb.STOP: ("state",),
     Verb.RESTART: ("restart",),
+    Verb.UPGRADE: ("version", "gray."),
+    Verb.CHECK_GRAY_RELEASE: (),
+    Verb.SYNC_WORKLOAD: (),
 }
 """Beginnings of the paths that a verb changes, the likeliest first."""
 

@@ -22,13 +22,13 @@ def render_outcome(
     summary: RunSummary,
     *,
     remaining: Plan | None,
-    saved: bool = False,
+    of_manifests: bool = True,
     width: int | None = None,
     color: bool = False,
 ) -> str:
     """What became of `plan`. `remaining` is the plan made afterwards, None where none was made.
 
-    `saved`: the plan came from a file, so that an apply of the manifests would do something else than go on with it.
+    `of_manifests`: an apply goes on with it; not with a plan that came from a file, nor with a raw action.
     """
     page = Page(width=width, color=color)
     actions = {action.id: action for action in plan.actions}
@@ -46,7 +46,7 @@ def render_outcome(
     _add_rows(page, "Blocked", words.blocked_rows(plan), words.blocked_count(plan))
     left = [(str(n.address), f"{n.path} {words.outside_text(n)}") for n in plan.left_alone]
     _add_rows(page, "Changed outside, left alone", left, len(left))
-    _add_remaining(page, plan, summary, remaining, saved=saved)
+    _add_remaining(page, plan, summary, remaining, of_manifests=of_manifests)
     return page.text()
 
 
@@ -111,11 +111,11 @@ def _add_rows(page: Page, title: str, rows: Iterable[tuple[str, str]], count: in
     page.table(cells, keep=1)
 
 
-def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan | None, *, saved: bool) -> None:
+def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan | None, *, of_manifests: bool) -> None:
     page.blank()
     command = "statetool drift --correct" if plan.mode == "drift" else "statetool apply"
     if remaining is None:
-        if saved and not _is_all_good(plan, summary):
+        if not of_manifests and not _is_all_good(plan, summary):
             page.line(cell("Plan again: statetool plan", "bold"))
             return
         page.line(cell("No new plan was made. To see what is left: statetool plan"))

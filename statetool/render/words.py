@@ -42,6 +42,15 @@ _CONDITIONS: Mapping[SendIf, str] = {
     SendIf.DIFFERENT: "only if the number differs",
 }
 
+CREDENTIAL_KINDS: Mapping[str, str] = {
+    "token": "a ready token",
+    "access_key": "an access key",
+    "temporary_access_key": "a temporary access key",
+    "password": "user and password",
+    "agency": "the agency of this machine",
+}
+"""Credentials by their kind, for people."""
+
 
 def plural(count: int, word: str, many: str | None = None) -> str:
     """`1 value`, `2 values`; `many` for words that do not just take an s."""

@@ -12,16 +12,32 @@ from typing import TYPE_CHECKING, Any
 from statetool.sandbox.access import Accounts
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.facade import Sandbox
+from statetool.sandbox.fault_schedule import FaultCount
+from statetool.sandbox.faults import Fault, FaultKind
 from statetool.sandbox.model import LogEntry, SeedSummary
 
 if TYPE_CHECKING:
     from statetool.sandbox.app import create_app
     from statetool.sandbox.control import ControlClient
     from statetool.sandbox.server import serve
+    from statetool.sandbox.transport import SandboxTransport
 
-__all__ = ["Accounts", "ControlClient", "LogEntry", "Sandbox", "SandboxError", "SeedSummary", "create_app", "serve"]
+__all__ = [
+    "Accounts",
+    "ControlClient",
+    "Fault",
+    "FaultCount",
+    "FaultKind",
+    "LogEntry",
+    "Sandbox",
+    "SandboxError",
+    "SandboxTransport",
+    "SeedSummary",
+    "create_app",
+    "serve",
+]
 
-_HOMES = {"create_app": "app", "serve": "server", "ControlClient": "control"}
+_HOMES = {"create_app": "app", "serve": "server", "ControlClient": "control", "SandboxTransport": "transport"}
 
 
 def __getattr__(name: str) -> Any:

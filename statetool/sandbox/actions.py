@@ -1,7 +1,8 @@
 """The component actions: what a request must look like, when it is allowed, what it starts.
 
-Owns section 4.3 of the reference (allowed states) and the rollback rules of 4.5. Pure: the clock's reading and the
-job's id come in, a changed component and a job go out. Must not end operations (world.py) or touch storage.
+Owns section 4.3 of the reference (allowed states). Pure: the clock's reading and the job's id come in, a changed
+component and a job go out. Must not end operations (world.py), know the targets of rollbacks (rollback.py) or touch
+storage.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from statetool.sandbox.configuration import LARGEST_REPLICA, is_number
-from statetool.sandbox.errors import conflict, invalid, unknown_action, unknown_version
+from statetool.sandbox.errors import conflict, invalid, unknown_action
 from statetool.sandbox.gray import changed, gray_change
 from statetool.sandbox.model import Component, Gray, Job, Operation
+from statetool.sandbox.rollback import Target, to_version, without_version
 from statetool.sandbox.switches import Switches
-from statetool.sandbox.world import advance, with_candidate_record
+from statetool.sandbox.world import advance, with_newest_record
 
 SHORT_JOB_SHARE = 0.2  # of job_seconds: what moves no instances is quick
 _SHORT = frozenset({"modify_gray_rule", "sync_workload"})
+_RECORDED = frozenset({"start", "stop", "restart", "scale"})  # where the switch action_records is on
 
 _SERVING = frozenset({"RUNNING", "PENDING"})
 _AFTER_FAILURE = frozenset({"FAILED", "PARTIALLY_FAILED"})
@@ -88,9 +91,9 @@ def accept(
     component = advance(component, now_ms)
     planned = _PLANNERS[request.verb](component, request.parameters, switches)
     if component.operation is not None:
-        raise conflict("the component is busy: a job is running")
+        raise conflict("the component is busy: a job is running", switches.busy)
     if component.status not in ALLOWED[request.verb]:
-        raise conflict(f"action {request.verb} is not allowed in status {component.status}")
+        raise conflict(f"action {request.verb} is not allowed in status {component.status}", switches.busy)
     share = SHORT_JOB_SHARE if request.verb in _SHORT else 1.0
     end_ms = now_ms + round(switches.job_seconds * 1000 * share)
     operation = Operation(
@@ -106,6 +109,9 @@ def accept(
         version=planned.version,
         gray=planned.gray,
         failure=component.fail_next,
+        keep_newer=switches.newer_records == "kept",
+        # Not over a deployment that is open, which only a fault can bring into such a status: its record is the newest.
+        own_record=switches.action_records == "yes" and request.verb in _RECORDED and component.candidate is None,
     )
     job = Job(job_id, component.id, request.verb, now_ms, end_ms, component.fail_next)
     return _started(component, operation, request.verb), job
@@ -115,7 +121,9 @@ def _started(component: Component, operation: Operation, verb: str) -> Component
     if verb == "continue_deploy":
         candidate = component.records[-1]
         phases = (*candidate.job_ids, operation.job_id)
-        component = with_candidate_record(component, replace(candidate, job_ids=phases))
+        component = with_newest_record(component, replace(candidate, job_ids=phases))
+    if operation.own_record:
+        component = _with_own_record(component, operation)
     return replace(
         component,
         operation=operation,
@@ -127,6 +135,22 @@ def _started(component: Component, operation: Operation, verb: str) -> Component
     )
 
 
+def _with_own_record(component: Component, operation: Operation) -> Component:
+    """The component with a record of this action, which is the one in use from now on.
+
+    SIM: it looks like the record before it, with the action's times, job and number.
+    """
+    own = replace(
+        component.in_use,
+        begin_ms=operation.start_ms,
+        end_ms=None,
+        status="RUNNING",
+        replica=operation.replica,
+        job_ids=(operation.job_id,),
+    )
+    return replace(component, records=(*component.records, own), used=len(component.records))
+
+
 def _plan_simple(effect: str, status_during: str | None) -> _Planner:
     def plan(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
         return _Planned(effect, status_during, component.replica)
@@ -135,14 +159,19 @@ def _plan_simple(effect: str, status_during: str | None) -> _Planner:
 
 
 def _plan_scale(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
-    """Absolute target; hosts are mandatory for VM components, which also keep at least one instance [06_0082]."""
+    """Absolute target; hosts are mandatory for VM components [06_0082], whose last instance stays (section 4.3).
+
+    What the hosts have to be is not known (U17): any texts are taken, and nothing is made of them.
+    """
     replica, hosts = parameters.get("replica"), parameters.get("hosts")
     if not is_number(replica) or not 0 <= replica <= LARGEST_REPLICA:
         raise invalid("replica must be a whole number, 0 or more")
-    if hosts is not None and not (isinstance(hosts, list) and all(isinstance(host, str) for host in hosts)):
-        raise invalid("hosts must be a list of texts")
-    if component.on_virtual_machines and (not hosts or replica < 1):
-        raise invalid("scaling a virtual machine component needs hosts and at least one instance")
+    if hosts is not None and not (isinstance(hosts, list) and all(isinstance(host, str) and host for host in hosts)):
+        raise invalid("hosts must be a list of texts that are not empty")
+    if component.on_virtual_machines and not hosts:
+        raise invalid("scaling a virtual machine component needs hosts")
+    if component.on_virtual_machines and replica < 1:
+        raise invalid("the last instance of a virtual machine component can't be taken away: it can only be scaled out")
     return _Planned("scale", switches.scaling_status, replica)
 
 
@@ -150,43 +179,26 @@ def _plan_rollback(component: Component, parameters: Mapping[str, Any], switches
     version = parameters.get("version")
     if not isinstance(version, str) or not version:
         raise invalid("version is required for rollback and must be a text")
-    return _to_version(component, version, switches)
+    return _planned_rollback(to_version(component, version, switches))
 
 
 def _plan_rollback_current(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
-    """To the previous version; while a gray release is open that is the stable one, so it ends the release."""
-    if component.candidate is not None:
-        return _to_version(component, component.current, switches)
-    if len(component.records) < 2:
-        raise unknown_version("before the first one")
-    return _to_version(component, component.records[-2].version, switches)
+    return _planned_rollback(without_version(component, switches))
 
 
-def _to_version(component: Component, version: str, switches: Switches) -> _Planned:
-    target = component.record(version)
-    if target is None:
-        raise unknown_version(version)
-    if component.candidate is not None:
-        if version != component.current:
-            raise conflict(f"the last deployment is not in use: only a rollback to {component.current} ends it")
-        return _Planned("abort", "UPGRADING", component.replica)
-    if version == component.current:
-        raise conflict(f"version {version[:64]} is the one in use")
-    if component.rolled_back:
-        raise conflict("the component was rolled back last, it cannot be rolled back again")
-    replica = target.replica if switches.rollback_replicas == "restore" else component.replica
-    return _Planned("rollback", "UPGRADING", replica, version=version)
+def _planned_rollback(target: Target) -> _Planned:
+    return _Planned("abort" if target.ends_open else "rollback", "UPGRADING", target.replica, version=target.version)
 
 
-def _open_gray(component: Component) -> Gray:
+def _open_gray(component: Component, switches: Switches) -> Gray:
     candidate = component.candidate
     if candidate is None or candidate.gray is None:
-        raise conflict(f"no gray release is open, the component is {component.status}")
+        raise conflict(f"no gray release is open, the component is {component.status}", switches.busy)
     return candidate.gray
 
 
 def _plan_continue(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
-    gray = _open_gray(component)
+    gray = _open_gray(component, switches)
     done = gray.batches_done + 1
     if switches.gray_continue == "per_batch" and done < gray.remaining_batch:
         return _Planned("next_batch", "UPGRADING", component.replica, gray=replace(gray, batches_done=done))
@@ -196,7 +208,7 @@ def _plan_continue(component: Component, parameters: Mapping[str, Any], switches
 def _plan_modify(component: Component, parameters: Mapping[str, Any], switches: Switches) -> _Planned:
     """Without parameters, as the vendor's SDK must send it: accepted, changes nothing (section 13.8)."""
     change = gray_change(parameters)
-    gray = _open_gray(component)
+    gray = _open_gray(component, switches)
     return _Planned("modify", None, component.replica, gray=changed(gray, change) if change else gray)
 
 

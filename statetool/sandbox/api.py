@@ -21,11 +21,12 @@ from statetool.sandbox.call import (
     find_component,
     number,
     page,
+    see_component,
 )
 from statetool.sandbox.errors import Refusal, invalid, unknown_api, unknown_job, unknown_version
 from statetool.sandbox.model import Component
 from statetool.sandbox.tables import Kind, Tables
-from statetool.sandbox.world import advance
+from statetool.sandbox.world import advance, seen
 
 _TASK_PAGE = 20  # section 7: the default page of tasks
 _PROJECT = re.compile(r"[0-9a-fA-F]{32}")
@@ -71,18 +72,18 @@ def _list_components(call: Call) -> Body:
 
 
 def _show_component(call: Call, application_id: str, component_id: str) -> Body:
-    component = find_component(call, application_id, component_id)
+    component = see_component(call, application_id, component_id)
     wanted = call.query.get("version", "")
     if not wanted:
-        strategy = component.candidate or component.record(component.current) or component.records[-1]
-        return views.component_detail(
-            component, views.shown_version(component, call.switches), component.replica, strategy
-        )
+        shown = views.shown_record(component, call.switches)
+        strategy = component.candidate or component.in_use
+        return views.component_detail(component, shown, component.replica, strategy, call.switches)
     record = component.record(wanted)
     if record is None:
         raise unknown_version(wanted)
     past = record.version != component.current and record is not component.candidate
-    return views.component_detail(component, wanted, record.replica if past else component.replica, record)
+    replica = record.replica if past else component.replica
+    return views.component_detail(component, record, replica, record, call.switches)
 
 
 def _list_records(call: Call, application_id: str, component_id: str) -> Body:
@@ -156,7 +157,7 @@ def _component_list(call: Call, *, application_id: str = "", application: str = 
     names = _Names(call.tables)
     rows = []
     for stored in found:
-        component = advance(stored, call.now_ms)
+        component = seen(stored, call.now_ms)
         owner, place = names.of(component)
         rows.append(views.component_row(component, owner, place, call.switches))
     return {"count": count, "components": rows}

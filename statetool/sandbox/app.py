@@ -19,16 +19,21 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from statetool.sandbox.access import Accounts, Gate
+from statetool.sandbox.delivery import CONNECTION, NEEDS_CONNECTION, deliver
 from statetool.sandbox.disturb import ensure_known
 from statetool.sandbox.errors import Refusal, SandboxError, unknown_api
+from statetool.sandbox.exchange import http_date
 from statetool.sandbox.facade import Sandbox
+from statetool.sandbox.faults import Fault, parse_faults
 from statetool.sandbox.signature import Arrival
 from statetool.sandbox.wire import (
     CONTROL_HEADER,
     CONTROL_PATHS,
     DEFAULT_TOKEN,
     DISTURB_PATH,
+    FAULTS_PATH,
     SEED_PATH,
+    faults_to_json,
     is_loopback,
     log_to_json,
     summary_to_json,
@@ -59,8 +64,9 @@ class _Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        fault = None
         try:
-            response = await self._answer(request)
+            response, fault = await self._answer(request)
         except ClientDisconnect:
             return
         except SandboxError as error:
@@ -68,16 +74,22 @@ class _Front:
         except Exception as error:  # the promise of a server: an answer, whatever happened
             message = f"internal error: {type(error).__name__}"
             response = _json(500, {"error_code": "APIGW.0601", "error_msg": message})
-        await response(scope, receive, send)
+        response.headers.setdefault("Date", http_date(self._sandbox.now_ms()))
+        if fault is None:
+            await response(scope, receive, send)
+        else:
+            connection = scope["extensions"][CONNECTION]
+            await deliver(fault, response.status_code, response.raw_headers, bytes(response.body), connection, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> tuple[Response, Fault | None]:
+        """The answer, and what has to happen to it on its way."""
         path = request.scope["path"]
         if path.startswith("/sandbox/"):
-            return await self._control(request, path)
+            return await self._control(request, path), None
         try:
             body = await _read(request, _LARGEST_REQUEST)
         except Refusal as refusal:
-            return _json(refusal.status_code, {"error_code": refusal.code, "error_msg": refusal.message})
+            return _json(refusal.status_code, {"error_code": refusal.code, "error_msg": refusal.message}), None
         answer = self._sandbox.handle(
             request.method,
             path,
@@ -85,21 +97,33 @@ class _Front:
             body,
             gate=None if self._token is None else Gate(_arrival(request, body), self._token, self._accounts),
         )
-        return _json(answer.status_code, answer.body, request_id=answer.request_id, headers=answer.headers)
+        headers = {**answer.headers, "X-Request-Id": answer.request_id}
+        content, kind = (b"", None) if answer.status_code == NO_CONTENT else answer.content
+        response = Response(content, answer.status_code, headers, kind)
+        if answer.fault is None or answer.fault.kind not in NEEDS_CONNECTION:
+            return response, None
+        if CONNECTION not in (request.scope.get("extensions") or {}):
+            raise SandboxError(f"fault {answer.fault.kind}: nothing here can break a connection")
+        return response, answer.fault
 
     async def _control(self, request: Request, path: str) -> Response:
         try:
             _ensure_local(request)
-            if CONTROL_PATHS.get(path) != request.method:
+            if request.method not in CONTROL_PATHS.get(path, ()):
                 return _json(404, {"error": f"no such control: {request.method} {path}"}, control=True)
             if request.method == "GET":
-                return _json(200, {"log": log_to_json(self._sandbox.log())}, control=True)
+                return _json(200, self._look(path), control=True)
             values = _object(await _read(request, _LARGEST_CONTROL_REQUEST))
             return _json(200, self._steer(path, values), control=True)
         except SandboxError as error:
             return _json(400, {"error": str(error)}, control=True)
         except Refusal as refusal:
             return _json(refusal.status_code, {"error": refusal.message}, control=True)
+
+    def _look(self, path: str) -> dict[str, Any]:
+        if path == FAULTS_PATH:
+            return {"faults": faults_to_json(self._sandbox.faults())}
+        return {"log": log_to_json(self._sandbox.log())}
 
     def _steer(self, path: str, values: dict[str, Any]) -> dict[str, Any]:
         if path == SEED_PATH:
@@ -109,6 +133,9 @@ class _Front:
             changes = {name: value for name, value in values.items() if name != "address"}
             ensure_known(changes)
             self._sandbox.disturb(address, **changes)
+            return {}
+        if path == FAULTS_PATH:
+            self._sandbox.set_faults(parse_faults(values.get("faults")))
             return {}
         self._sandbox.reset()
         return {}
@@ -170,21 +197,9 @@ def _text(values: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _json(
-    status: int,
-    body: Mapping[str, Any],
-    *,
-    request_id: str = "",
-    control: bool = False,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    request_id = request_id or uuid.uuid4().hex
+def _json(status: int, body: Mapping[str, Any], *, control: bool = False) -> Response:
+    request_id = uuid.uuid4().hex
     if str(body.get("error_code", "")).startswith("APIGW."):
         body = {**body, "request_id": request_id}
-    headers = {**(headers or {}), "X-Request-Id": request_id}
-    if control:
-        headers[CONTROL_HEADER] = "1"
-    if status == NO_CONTENT:
-        return Response(status_code=status, headers=headers)
-    # ASCII only: a lone surrogate sent by a client must not break the answer that quotes it.
+    headers = {"X-Request-Id": request_id, **({CONTROL_HEADER: "1"} if control else {})}
     return Response(json.dumps(body), status, headers, media_type="application/json")

@@ -18,7 +18,7 @@ from statetool.sandbox.errors import invalid, missing
 from statetool.sandbox.model import Component, Named
 from statetool.sandbox.switches import Switches
 from statetool.sandbox.tables import Page, Tables
-from statetool.sandbox.world import advance
+from statetool.sandbox.world import advance, seen
 
 LARGEST_PAGE = 100
 UNPAGED_ROWS = 1000
@@ -58,14 +58,24 @@ def find_environment(call: Call, environment_id: str) -> Named:
 
 
 def find_component(call: Call, application_id: str, component_id: str) -> Component:
-    """The component as it is now; one of another application is as missing as any. Raises Refusal."""
+    """The component as it is now, to change it or ask for what it has done. Raises Refusal."""
+    return advance(_stored_component(call, application_id, component_id), call.now_ms)
+
+
+def see_component(call: Call, application_id: str, component_id: str) -> Component:
+    """The component as reading shows it, which for a while is how it was. Raises Refusal."""
+    return seen(_stored_component(call, application_id, component_id), call.now_ms)
+
+
+def _stored_component(call: Call, application_id: str, component_id: str) -> Component:
+    """The component as it was last written; one of another application is as missing as any. Raises Refusal."""
     application = find_application(call, application_id)
     component = call.tables.component(component_id) if component_id.isascii() else None
     if component is None or component.application_id != application.id:
         raise missing("component", call.switches.missing)
     if component.gone_ms is not None and call.now_ms >= component.gone_ms:
         raise missing("component", call.switches.missing)
-    return advance(component, call.now_ms)
+    return component
 
 
 def page(query: Mapping[str, str]) -> Page:

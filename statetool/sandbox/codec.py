@@ -49,6 +49,8 @@ def _operation(data: dict[str, Any] | None) -> Operation | None:
     if data is None:
         return None
     data["gray"] = _gray(data["gray"])
+    if data.get("replaced") is not None:
+        data["replaced"] = _record(data["replaced"])
     return Operation(**data)
 
 

@@ -9,11 +9,22 @@ import uuid
 
 from statetool.sandbox import views
 from statetool.sandbox.actions import CHECK, SHORT_JOB_SHARE, ActionRequest, accept, parse_action
-from statetool.sandbox.call import Body, Call, find_application, find_component, find_environment, parsed
+from statetool.sandbox.call import (
+    Body,
+    Call,
+    find_application,
+    find_component,
+    find_environment,
+    parsed,
+    see_component,
+)
 from statetool.sandbox.configuration import ensure_objects, parse_configuration, without_nulls
 from statetool.sandbox.deploy import create, delete, deploy, gray_obstacle
 from statetool.sandbox.errors import invalid, taken_name, unknown_action
 from statetool.sandbox.model import Component, Job
+
+# Of these no source says whether their answers have a job_id (U9).
+_PERHAPS_WITHOUT_JOB = frozenset({"sync_workload", "modify_gray_rule", CHECK})
 
 
 def create_component(call: Call, application_id: str) -> Body:
@@ -33,7 +44,7 @@ def modify_component(call: Call, application_id: str, component_id: str) -> Body
     """PUT a component, which deploys it: the job's id."""
     component = find_component(call, application_id, component_id)
     wanted = parse_configuration(parsed(call.body), creating=False)
-    before = views.configuration(component, component.current)
+    before = views.configuration(component, component.in_use)
     component, job = deploy(component, wanted, before, call.now_ms, _job_id(), call.switches)
     call.tables.put_component(component)
     call.tables.add_job(job)
@@ -48,7 +59,7 @@ def delete_component(call: Call, application_id: str, component_id: str) -> Body
 
 
 def act_on_component(call: Call, application_id: str, component_id: str) -> Body:
-    """POST an action; the switch action_body picks the generation of the answer (section 4.2)."""
+    """POST an action; the switches action_body and job_ids say what the answer has (sections 4.2 and 13.8)."""
     request = parse_action(parsed(call.body))
     component = find_component(call, application_id, component_id)
     if request.verb == CHECK:
@@ -56,9 +67,12 @@ def act_on_component(call: Call, application_id: str, component_id: str) -> Body
     component, job = accept(component, request, call.now_ms, _job_id(), call.switches)
     call.tables.put_component(component)
     call.tables.add_job(job)
-    old = {"job_id": job.id, "result": "succeeded"}
-    new = {"job_id": job.id, "component_id": component.id}
-    return {"old": old, "new": new, "both": old | new}[call.switches.action_body]
+    answer = _job_id_in_answer(call, request.verb, job)
+    if call.switches.action_body != "new":
+        answer["result"] = "succeeded"
+    if call.switches.action_body != "old":
+        answer["component_id"] = component.id
+    return answer
 
 
 def act_on_components(call: Call) -> Body:
@@ -77,15 +91,16 @@ def act_on_components(call: Call) -> Body:
         raise invalid("components must be a list with at least one component")
     ensure_objects({"components": components}, "components", "id", "application_id")
     pairs = dict.fromkeys((entry["application_id"], entry["id"]) for entry in components)
-    found = [find_component(call, *pair) for pair in pairs]
     if verb == "query":
-        return {"laneId": "", "components": [_brief(component) for component in found]}
+        return {"laneId": "", "components": [_brief(see_component(call, *pair)) for pair in pairs]}
     request = ActionRequest("sync_workload", {})
+    found = [find_component(call, *pair) for pair in pairs]
     started = [accept(component, request, call.now_ms, _job_id(), call.switches) for component in found]
     for component, job in started:
         call.tables.put_component(component)
         call.tables.add_job(job)
-    return {"laneId": "", "components": [{**_brief(component), "job_id": job.id} for component, job in started]}
+    answers = [{**_brief(component), **_job_id_in_answer(call, verb, job)} for component, job in started]
+    return {"laneId": "", "components": answers}
 
 
 def refresh_component(call: Call, application_id: str, component_id: str) -> Body:
@@ -102,13 +117,19 @@ def list_runtime_stacks(call: Call) -> Body:
 
 def _checked(call: Call, component: Component) -> Body:
     """Whether a gray release could be started: in `result` and in a job of its own, which occupies nobody (SIM)."""
-    stack = views.configuration(component, component.current)["runtime_stack"]
+    stack = views.configuration(component, component.in_use)["runtime_stack"]
     obstacle = gray_obstacle(component, stack["type"])
     end_ms = call.now_ms + round(call.switches.job_seconds * 1000 * SHORT_JOB_SHARE)
     job = Job(_job_id(), component.id, CHECK, call.now_ms, end_ms, obstacle)
     call.tables.add_job(job)
-    answer: Body = {"job_id": job.id, "result": "failed" if obstacle else "succeeded"}
+    answer = {**_job_id_in_answer(call, CHECK, job), "result": "failed" if obstacle else "succeeded"}
     return answer if call.switches.action_body == "old" else {**answer, "component_id": component.id}
+
+
+def _job_id_in_answer(call: Call, verb: str, job: Job) -> Body:
+    """The field job_id, or nothing where the switch job_ids leaves it out."""
+    wanted = {"all": True, "some": verb not in _PERHAPS_WITHOUT_JOB, "none": False}[call.switches.job_ids]
+    return {"job_id": job.id} if wanted else {}
 
 
 def _brief(component: Component) -> Body:

@@ -1,24 +1,29 @@
-"""A client of the control path: seed, disturb, reset and read the log of a sandbox somebody else serves.
+"""A client of the control path: seed, disturb, reset, let fail and read the log of a sandbox somebody else serves.
 
-Owns its connection errors. The only module of the sandbox that may use httpx. Talks to loopback addresses only:
-what it sends replaces a world, so it must never reach a real platform by mistake.
+Owns its connection errors. Besides transport.py the only module of the sandbox that may use httpx. Talks to loopback
+addresses only: what it sends replaces a world, so it must never reach a real platform by mistake.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from statetool.sandbox.errors import SandboxError
+from statetool.sandbox.fault_schedule import FaultCount
+from statetool.sandbox.faults import Fault, fault_to_json
 from statetool.sandbox.model import LogEntry, SeedSummary
 from statetool.sandbox.wire import (
     CONTROL_HEADER,
     DISTURB_PATH,
+    FAULTS_PATH,
     LOG_PATH,
     RESET_PATH,
     SEED_PATH,
+    faults_from_json,
     is_loopback,
     log_from_json,
 )
@@ -76,6 +81,15 @@ class ControlClient:
     def log(self) -> list[LogEntry]:
         """Every mutating API request; see `Sandbox.log`."""
         return log_from_json(self._send("GET", LOG_PATH, None)["log"])
+
+    def set_faults(self, faults: Sequence[Fault | Mapping[str, Any]]) -> None:
+        """Let these go wrong from now on, and nothing else; see `Sandbox.set_faults`."""
+        values = [fault_to_json(fault) if isinstance(fault, Fault) else dict(fault) for fault in faults]
+        self._send("POST", FAULTS_PATH, {"faults": values})
+
+    def faults(self) -> list[FaultCount]:
+        """What goes wrong, and how often it has so far; see `Sandbox.faults`."""
+        return faults_from_json(self._send("GET", FAULTS_PATH, None)["faults"])
 
     def _send(self, method: str, path: str, values: dict[str, Any] | None) -> dict[str, Any]:
         try:

@@ -44,7 +44,7 @@ def create(
         actual=0,
         available=0,
         status="INITIALIZING",
-        current=wanted.version,
+        used=0,
         records=(record,),
         last_job_id=job_id,
         create_ms=now_ms,
@@ -77,9 +77,11 @@ def deploy(
     if component.on_virtual_machines and replica < 1:
         raise invalid("a virtual machine component keeps at least one instance")
     gray = _gray(component, wanted, replica)
-    _ensure_deployable(component, gray is not None)
-    records = component.records[:-1] if component.candidate else component.records
-    if any(record.version == wanted.version for record in records):
+    _ensure_deployable(component, gray is not None, switches)
+    failed = component.candidate
+    records = component.records[:-1] if failed else component.records
+    used = any(record.version == wanted.version for record in records)
+    if used and switches.version_reuse == "refused":
         raise used_version(wanted.version)
     kept = {key: value for key, value in before.items() if key != "deploy_strategy"}
     config = wanted.text(kept if switches.put_omitted == "keep" else {})
@@ -90,7 +92,7 @@ def deploy(
     return replace(
         component,
         records=(*records, record),
-        operation=replace(operation, replica=replica),
+        operation=replace(operation, replica=replica, replaced=failed),
         replica=replica,
         fail_next=None,
         last_job_id=job_id,
@@ -102,9 +104,9 @@ def delete(component: Component, now_ms: int, switches: Switches) -> Component:
     """Start a deletion, which has no job of its own [TF]: DELETING, then gone. Raises Refusal 409 (section 4.6)."""
     component = advance(component, now_ms)
     if component.operation is not None:
-        raise conflict("the component is busy: a job is running")
+        raise conflict("the component is busy: a job is running", switches.busy)
     if component.status in _NOT_DELETABLE:
-        raise conflict(f"a component can't be deleted in status {component.status}")
+        raise conflict(f"a component can't be deleted in status {component.status}", switches.busy)
     end_ms = now_ms + round(switches.job_seconds * 1000)
     visible_ms = now_ms + switches.stale_ms
     operation = _operation(component, "delete", "DELETING", component.last_job_id, now_ms, end_ms, visible_ms)
@@ -133,13 +135,13 @@ def _gray(component: Component, wanted: Configuration, replica: int) -> Gray | N
     return started(wanted.strategy.get("gray_release"), replica)
 
 
-def _ensure_deployable(component: Component, by_gray: bool) -> None:
+def _ensure_deployable(component: Component, by_gray: bool, switches: Switches) -> None:
     if component.operation is not None:
-        raise conflict("the component is busy: a job is running")
+        raise conflict("the component is busy: a job is running", switches.busy)
     if component.status not in (_SERVING if by_gray else _REDEPLOYABLE):
-        raise conflict(f"a deployment of this kind is not allowed in status {component.status}")
+        raise conflict(f"a deployment of this kind is not allowed in status {component.status}", switches.busy)
     if component.candidate is not None and component.candidate.gray is not None:
-        raise conflict("a gray release has failed: roll it back first")
+        raise conflict("a gray release has failed: roll it back first", switches.busy)
 
 
 def _operation(

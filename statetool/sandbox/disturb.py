@@ -13,7 +13,7 @@ from statetool.sandbox.configuration import LARGEST_REPLICA
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.gray import is_weight
 from statetool.sandbox.model import Component, Job, is_status
-from statetool.sandbox.world import aborted, advance, promoted, surged, with_candidate_record
+from statetool.sandbox.world import aborted, advance, promoted, surged, with_newest_record
 
 _ENDS = ("rollback", "promote")
 _NOT_WHILE_GRAY = frozenset({"RUNNING", "PENDING", "STOPPED"})
@@ -65,9 +65,12 @@ def ensure_known(values: dict[str, Any]) -> None:
             raise SandboxError(f"unknown disturbance {name!r}; known: {', '.join(sorted(names))}")
 
 
-def disturbed(component: Component, change: Disturbance, now_ms: int, job_id: str) -> tuple[Component, Job | None]:
+def disturbed(
+    component: Component, change: Disturbance, now_ms: int, job_id: str, *, keep_newer: bool
+) -> tuple[Component, Job | None]:
     """The component after the change, and the job of an ended gray release.
 
+    `keep_newer`: the record of a gray release that is rolled back is kept (switch newer_records).
     Raises SandboxError where the change is impossible here: a weight without a gray release, and anything but
     instance counts and failures while a job runs (its end would overwrite the change).
     """
@@ -84,13 +87,16 @@ def disturbed(component: Component, change: Disturbance, now_ms: int, job_id: st
     if change.weight is not None:
         component = _reweighted(component, change.weight)
     if change.end_gray is not None:
-        component, job = _gray_ended(component, change.end_gray, now_ms, job_id)
+        component, job = _gray_ended(component, change.end_gray, now_ms, job_id, keep_newer=keep_newer)
     if change.replicas is not None:
         component = _resized(component, change.replicas)
     if change.status is not None:
         component = _renamed(component, change.status)
     if change.available_replicas is not None:
         component = _limited(component, change.available_replicas, keep_status=change.status is not None)
+    if component.operation is not None:  # the change is there at once, so reading can't lag behind it
+        shown_ms = min(now_ms, component.operation.visible_ms)
+        component = replace(component, operation=replace(component.operation, visible_ms=shown_ms))
     return replace(component, update_ms=max(now_ms, component.update_ms)), job
 
 
@@ -104,18 +110,18 @@ def _reweighted(component: Component, weight: int) -> Component:
     candidate = component.candidate
     if candidate is None or candidate.gray is None or candidate.gray.weight is None:
         raise SandboxError("weight: no gray release with a weight is open on the component")
-    return with_candidate_record(component, replace(candidate, gray=replace(candidate.gray, weight=weight)))
+    return with_newest_record(component, replace(candidate, gray=replace(candidate.gray, weight=weight)))
 
 
-def _gray_ended(component: Component, how: str, now_ms: int, job_id: str) -> tuple[Component, Job]:
+def _gray_ended(component: Component, how: str, now_ms: int, job_id: str, *, keep_newer: bool) -> tuple[Component, Job]:
     candidate = component.candidate
     if candidate is None:
         raise SandboxError("end_gray: no gray release is open on the component")
     if how == "rollback":
-        ended, verb = aborted(component), "rollback"
+        ended, verb = aborted(component, now_ms, keep_newer=keep_newer), "rollback"
     else:
         phases = replace(candidate, job_ids=(*candidate.job_ids, job_id))
-        ended, verb = promoted(with_candidate_record(component, phases), now_ms), "continue_deploy"
+        ended, verb = promoted(with_newest_record(component, phases), now_ms), "continue_deploy"
     return replace(ended, last_job_id=job_id), Job(job_id, component.id, verb, now_ms, now_ms)
 
 

@@ -32,9 +32,12 @@ def invalid(message: str) -> Refusal:
     return Refusal(400, "SVCSTG.00100400", message)
 
 
-def conflict(message: str) -> Refusal:
-    """409, busy or in the wrong state. SIM: the platform's own code for this is not known."""
-    return Refusal(409, "SVCSTG.00100409", message)
+def conflict(message: str, style: str = "409") -> Refusal:
+    """Busy or in the wrong state. SIM: neither status nor code of the platform is known (section 13.5).
+
+    Style "409" (default) answers 409 with an invented code, style "400" the documented one for a bad parameter.
+    """
+    return invalid(message) if style == "400" else Refusal(409, "SVCSTG.00100409", message)
 
 
 def unknown_action(action: str) -> Refusal:

@@ -1,38 +1,29 @@
 """The sandbox as a whole: a world in a store, moved by an injected clock.
 
-Owns the public class, and the one place where a request, its effect and its log line become one transaction. Must
-not know HTTP frameworks, SQL or rules.
+Owns the public class, and the transactions: a request, its effect and its log line are one (exchange.py). Must not
+know HTTP frameworks, SQL or rules.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from statetool.sandbox import api, disturb, iam, switches
-from statetool.sandbox.access import Accounts, Gate
-from statetool.sandbox.errors import Refusal, SandboxError, unauthenticated
+from statetool.sandbox import switches
+from statetool.sandbox.access import Gate
+from statetool.sandbox.addresses import disturb, resolve
+from statetool.sandbox.disturb import Disturbance
+from statetool.sandbox.errors import SandboxError
+from statetool.sandbox.exchange import Answer, Exchange
+from statetool.sandbox.fault_schedule import FaultCount
+from statetool.sandbox.faults import MOST_FAULTS, Fault, parse_faults
 from statetool.sandbox.model import LogEntry, SeedSummary
 from statetool.sandbox.store import Store
 from statetool.sandbox.tables import Tables
-
-_READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the API: HTTP status, JSON body, the id for the header X-Request-Id, and other headers."""
-
-    status_code: int
-    body: dict[str, Any]
-    request_id: str
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sandbox:
@@ -71,14 +62,14 @@ class Sandbox:
         self._store.close()
 
     def seed(self, text: str, filename: str) -> SeedSummary:
-        """Replace the world and its log by a seed (YAML); `filename` only names it in messages.
+        """Replace the world, its log and its faults by a seed (YAML); `filename` only names it in messages.
 
         Switches the seed does not name get their defaults, except job_seconds, which stays. Raises SandboxError
         with file, line and path inside the document; then nothing has changed.
         """
         from statetool.sandbox import seed  # here: it loads yaml
 
-        world = seed.build(text, filename, self._now_ms())
+        world = seed.build(text, filename, self.now_ms())
         with self._store.writing() as tables:
             chosen = world.switches
             if not world.job_seconds_named:
@@ -86,6 +77,10 @@ class Sandbox:
             tables.clear()
             tables.set_switches(chosen)
             tables.fill(world.applications, world.environments, world.components, world.jobs)
+            try:
+                _store_faults(tables, world.faults, self.now_ms())
+            except SandboxError as error:
+                raise SandboxError(f"{filename}: {error}") from None
         return SeedSummary(len(world.applications), len(world.environments), len(world.components))
 
     def disturb(
@@ -104,18 +99,37 @@ class Sandbox:
         `address` is app/component or app/component@env; what the changes mean stands at `disturb.Disturbance`.
         Raises SandboxError for an unknown address (with near names) or an impossible change.
         """
-        change = disturb.Disturbance(replicas, available_replicas, status, weight, end_gray, fail_next_job)
+        change = Disturbance(replicas, available_replicas, status, weight, end_gray, fail_next_job)
         with self._store.writing() as tables:
-            component = tables.component(_resolve(tables, address, self._now_ms()))
-            if component is None:
-                raise SandboxError(f"no component {address!r} in the sandbox")
-            changed, job = disturb.disturbed(component, change, self._now_ms(), f"JOB{uuid.uuid4()}")
-            tables.put_component(changed)
-            if job is not None:
-                tables.add_job(job)
+            disturb(tables, address, change, self.now_ms())
+
+    def set_faults(self, faults: Sequence[Fault | Mapping[str, Any]]) -> None:
+        """Let these go wrong from now on, and nothing else; an empty list ends all faults.
+
+        An element is a `Fault` or its JSON form. Counters start at zero. Raises SandboxError for one that makes no
+        sense, or names a component that does not exist; then nothing has changed.
+        """
+        parsed = parse_faults(list(faults))
+        with self._store.writing() as tables:
+            _store_faults(tables, parsed, self.now_ms())
+
+    def add_fault(self, fault: Fault | Mapping[str, Any]) -> None:
+        """Let one thing more go wrong, last in the list; counters of the others stay. Raises SandboxError."""
+        [parsed] = parse_faults([fault])
+        with self._store.writing() as tables:
+            counts = tables.faults()
+            if len(counts) >= MOST_FAULTS:
+                raise SandboxError(f"at most {MOST_FAULTS} faults")
+            _ensure_addresses(tables, parsed, self.now_ms())
+            tables.put_fault(len(counts), FaultCount(parsed))
+
+    def faults(self) -> list[FaultCount]:
+        """What goes wrong, and how often it has so far."""
+        with self._store.reading() as tables:
+            return tables.faults()
 
     def reset(self) -> None:
-        """An empty world with an empty log and default switches; job_seconds stays."""
+        """An empty world with an empty log, no faults and default switches; job_seconds stays."""
         with self._store.writing() as tables:
             kept = tables.switches().job_seconds
             tables.clear()
@@ -139,42 +153,22 @@ class Sandbox:
         """Answer one API request. A mutating one and its log line are one transaction; IAM's are never logged.
 
         `gate` is the request as it came over the wire, to check its credentials; None lets everybody in, unless
-        `authenticated` is false. Raises SandboxError only where the world itself can't be used; everything the
+        `authenticated` is false. Where a fault hit the request, the answer names it: what happens to the
+        connection is left to the caller. Raises SandboxError only where the world itself can't be used; everything the
         platform would refuse is an Answer.
         """
-        now_ms, request_id = self._now_ms(), uuid.uuid4().hex
         path = path.encode("utf-8", "replace").decode()
-
-        def answer(tables: Tables) -> Answer:
-            try:
-                if iam.is_iam(method, path) and method == "POST":
-                    accounts = gate.accounts if gate else Accounts()
-                    made, token = iam.create_token(tables, query, body, now_ms, accounts)
-                    return Answer(201, made, request_id, {iam.TOKEN_HEADER: token})
-                handler = None if iam.is_iam(method, path) else api.resolve(method, path)
-                if not authenticated:
-                    raise unauthenticated("x-auth-token is missing or wrong")
-                if gate is not None:
-                    gate.ensure_open(tables, now_ms)
-                if handler is None:
-                    return Answer(200, iam.list_projects(tables, query), request_id)
-                return Answer(handler.status_code, handler(tables, query, body, now_ms), request_id)
-            except Refusal as refusal:
-                return Answer(refusal.status_code, api.error_body(refusal, request_id), request_id)
-
-        logged = method not in _READ_ONLY and not iam.is_iam(method, path)
-        if not logged and not (gate and gate.writes):
+        request_id = uuid.uuid4().hex
+        exchange = Exchange(method, path, query, body, authenticated, gate, self.now_ms(), request_id)
+        if exchange.only_reads:
             with self._store.reading() as tables:
-                return answer(tables)
+                if not tables.has_faults():
+                    return exchange.execute(tables)
         with self._store.writing() as tables:
-            result = answer(tables)
-            if not logged:
-                return result
-            text = body.decode("utf-8", "replace")
-            tables.add_log(now_ms, method, path, text, result.status_code, result.body.get("job_id"))
-            return result
+            return exchange.run(tables)
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
+        """The clock's reading."""
         return int(self._clock() * 1000)
 
     def _set_job_seconds(self, seconds: float) -> None:
@@ -185,21 +179,19 @@ class Sandbox:
                 raise SandboxError(str(error)) from None
 
 
-def _resolve(tables: Tables, address: str, now_ms: int) -> str:
-    """The id of the one component an address names. Raises SandboxError for none (with near names) or several."""
-    names, _, environment = address.partition("@")
-    application, _, component = names.partition("/")
-    found = tables.addresses(now_ms, application, component) if application and component else []
-    found = [row for row in found if not environment or row[2] == environment]
-    if len(found) == 1:
-        return found[0][3]
-    if found:
-        choices = ", ".join(f"{row[0]}/{row[1]}@{row[2]}" for row in found)
-        raise SandboxError(f"{address!r} names several components: {choices}")
-    known = tables.addresses(now_ms)
-    texts = {f"{row[0]}/{row[1]}" for row in known}
-    if environment:
-        texts = {f"{row[0]}/{row[1]}@{row[2]}" for row in known}
-    near = difflib.get_close_matches(address, sorted(texts), n=3)
-    hint = f"; did you mean {', '.join(near)}?" if near else f"; it holds {len(known)} components"
-    raise SandboxError(f"no component {address!r} in the sandbox{hint}")
+def _store_faults(tables: Tables, faults: Sequence[Fault], now_ms: int) -> None:
+    for index, fault in enumerate(faults):
+        try:
+            _ensure_addresses(tables, fault, now_ms)
+        except SandboxError as error:
+            raise SandboxError(f"faults[{index}]: {error}") from None
+    tables.set_faults([FaultCount(fault) for fault in faults])
+
+
+def _ensure_addresses(tables: Tables, fault: Fault, now_ms: int) -> None:
+    """Raise SandboxError for a component that does not exist: the fault would silently never hit."""
+    addresses = [] if fault.address is None else [fault.address]
+    if fault.disturbance is not None:
+        addresses.append(fault.disturbance.address)
+    for address in addresses:
+        resolve(tables, address, now_ms)

@@ -26,19 +26,38 @@ _MOST_BATCHES = 1000
 _LONGEST_TEXT = 1024
 
 
-def gray_change(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The gray_release part of an action's parameters, out of any of the three envelopes.
+def rule_body(parameters: object) -> str:
+    """Which of the forms of section 4.4 the parameters of a modify_gray_rule have.
 
-    Flat, under `gray_release`, or under `deploy_strategy.gray_release`. Raises Refusal 400 where an envelope is
-    not an object.
+    "deploy_strategy", "gray_release" (the outermost envelope), "flat", or "empty" where there is nothing to read: no
+    parameters (all that the vendor's SDK can send), null, or an object without fields. What is no object is "flat" too:
+    somebody tried.
     """
-    inner = parameters
-    for key in ("deploy_strategy", "gray_release"):
-        if inner.get(key) is not None:
-            inner = inner[key]
-            if not isinstance(inner, Mapping):
-                raise invalid(f"parameters: {key} must be an object")
-    return inner
+    if parameters is None or parameters == {}:
+        return "empty"
+    if isinstance(parameters, Mapping):
+        for envelope in ("deploy_strategy", "gray_release"):
+            if parameters.get(envelope) is not None:
+                return envelope
+    return "flat"
+
+
+def gray_change(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The gray_release part of an action's parameters, out of any form of `rule_body`.
+
+    Raises Refusal 400 where an envelope is not an object.
+    """
+    form = rule_body(parameters)
+    if form == "deploy_strategy":
+        return _unwrapped(_unwrapped(parameters, "deploy_strategy"), "gray_release")
+    return _unwrapped(parameters, "gray_release") if form == "gray_release" else parameters
+
+
+def _unwrapped(outer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    inner = outer.get(key)
+    if inner is not None and not isinstance(inner, Mapping):
+        raise invalid(f"parameters: {key} must be an object")
+    return inner or {}
 
 
 def is_weight(value: object) -> bool:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 VIRTUAL_MACHINE_PLATFORMS = frozenset({"ecs", "as"})
+ROLLED_BACK = "ROLLBACKED"
+"""The status of a record that a rollback left behind (SIM: the word of jobs, those of records are not known)."""
+_OPEN = frozenset({"RUNNING", "FAILED"})
 _STATUS = re.compile(r"[A-Z][A-Z_]{0,63}")
 
 
@@ -73,9 +76,14 @@ class Operation:
 
     effect         what it does: create, deploy, scale, start, stop, restart, rollback, abort, promote, next_batch,
                    modify, sync, delete
-    visible_ms     from when on the component's status shows it
+    visible_ms     from when on reading the component shows it, and what it has done
     status_during  None where the status does not change (modify, sync)
     replica        the configured number once it succeeded
+    keep_newer     records that a rollback leaves behind are kept, marked ROLLED_BACK
+    own_record     the newest record is this action's own
+    replaced       the failed deployment's record that this deployment took the place of
+    status_after   the component's status once it ended, whatever it was to be (a fault)
+    ready_limit    no more instances are healthy once it ended (a fault)
     """
 
     effect: str
@@ -90,11 +98,18 @@ class Operation:
     version: str | None = None
     gray: Gray | None = None
     failure: str | None = None
+    keep_newer: bool = False
+    own_record: bool = False
+    replaced: Record | None = None
+    status_after: str | None = None
+    ready_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One component. `records` run oldest first; `current` is the version that is in use.
+    """One component. `records` run oldest first; `used` is the position of the one in use.
+
+    By position, not by version: where versions may be used twice, or scaling makes records, several have the same.
 
     replica      configured number (top level of the detail)
     actual       instances that exist (status.replica)
@@ -114,7 +129,7 @@ class Component:
     actual: int
     available: int
     status: str
-    current: str
+    used: int
     records: tuple[Record, ...]
     last_job_id: str
     create_ms: int
@@ -126,10 +141,20 @@ class Component:
     gone_ms: int | None = None
 
     @property
+    def in_use(self) -> Record:
+        """The record in use."""
+        return self.records[self.used]
+
+    @property
+    def current(self) -> str:
+        """The version in use."""
+        return self.in_use.version
+
+    @property
     def candidate(self) -> Record | None:
         """The record of a deployment that is not in use: running, failed, or a gray release still open."""
         newest = self.records[-1]
-        return newest if newest.version != self.current else None
+        return newest if newest is not self.in_use and newest.status in _OPEN else None
 
     @property
     def on_virtual_machines(self) -> bool:
@@ -137,13 +162,16 @@ class Component:
         return self.platform_type in VIRTUAL_MACHINE_PLATFORMS
 
     def record(self, version: str) -> Record | None:
-        """The record of a version, or None."""
-        return next((record for record in self.records if record.version == version), None)
+        """The newest record of a version, or None."""
+        return next((record for record in reversed(self.records) if record.version == version), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job; immutable, because its status is a function of the time."""
+    """One job; immutable, because its status is a function of the time.
+
+    Faults name the status it has until its end, and the one it has then.
+    """
 
     id: str
     component_id: str
@@ -151,6 +179,8 @@ class Job:
     start_ms: int
     end_ms: int
     failure: str | None = None
+    status_during: str | None = None
+    status_after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +196,13 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One mutating API request as it arrived: `body` is the parsed JSON, or the text where it was not JSON."""
+    """One mutating API request as it arrived: `body` is the parsed JSON, or the text where it was not JSON.
+
+    `status_code` and `job_id` are what the request came to, whatever became of the answer: a job started is a job
+    here. A request that a fault kept from being executed has the status the client saw instead, 0 for no answer, and
+    no job. `fault` is the kind of the fault that hit it. `gray_rule_body` is what the body of a modify_gray_rule looked
+    like (`gray.rule_body`); None for every other request.
+    """
 
     at_ms: int
     method: str
@@ -174,6 +210,8 @@ class LogEntry:
     body: Any
     status_code: int
     job_id: str | None
+    fault: str | None = None
+    gray_rule_body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

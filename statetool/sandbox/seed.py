@@ -11,6 +11,8 @@ import uuid
 from dataclasses import dataclass, field
 
 from statetool.sandbox import switches as switchboard
+from statetool.sandbox.errors import SandboxError
+from statetool.sandbox.faults import Fault, parse_fault
 from statetool.sandbox.gray import CONDITIONS, MATCHES, RULE_TYPES
 from statetool.sandbox.model import VIRTUAL_MACHINE_PLATFORMS, Component, Gray, Job, Named, Record, Rule, is_status
 from statetool.sandbox.seedfile import Reader, Spot, parse
@@ -37,6 +39,7 @@ class SeedWorld:
     components: list[Component] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     switches: Switches = field(default_factory=Switches)
+    faults: list[Fault] = field(default_factory=list)
     job_seconds_named: bool = False
 
 
@@ -62,9 +65,11 @@ def build(text: str, filename: str, now_ms: int) -> SeedWorld:
     """The world of a seed. Create times increase in seed order and lie in the past. Raises SandboxError."""
     reader = Reader(filename)
     world = SeedWorld()
-    top = reader.mapping(parse(text, filename), {"applications", "sandbox"})
+    top = reader.mapping(parse(text, filename), {"applications", "sandbox", "faults"})
     if "sandbox" in top:
         _read_switches(reader, top["sandbox"], world)
+    if "faults" in top:
+        world.faults = [_read_fault(reader, item) for item in reader.items(top["faults"])]
     applications = reader.names(reader.required(top, "applications", Spot.top()))
     start_ms = now_ms - _AGE_MS
     environments: dict[str, Named] = {}
@@ -85,6 +90,14 @@ def _read_switches(reader: Reader, spot: Spot, world: SeedWorld) -> None:
         except ValueError as error:
             reader.fail(value, str(error))
         world.job_seconds_named = world.job_seconds_named or name == "job_seconds"
+
+
+def _read_fault(reader: Reader, spot: Spot) -> Fault:
+    value = reader.plain(spot)
+    try:
+        return parse_fault(value)
+    except SandboxError as error:
+        reader.fail(spot, str(error))
 
 
 def _read_application(
@@ -206,7 +219,7 @@ def _component(
         actual=actual,
         available=_available(wish.status, actual),
         status=wish.status,
-        current=wish.version,
+        used=len(wish.history),
         records=tuple(records),
         last_job_id=records[-1].job_ids[-1],
         create_ms=create_ms,

@@ -19,6 +19,7 @@ LONGEST_SEED = 16 * 1024 * 1024
 # libyaml where it is there: a world of 15,000 components is parsed in a second instead of a quarter of a minute.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER_DIGITS = 10
+_DEEPEST = 4
 _QUOTED = frozenset("'\"|>")
 
 
@@ -113,6 +114,19 @@ class Reader:
         if not plain or not low <= int(text) <= high:
             self.fail(spot, f"must be a whole number from {low} to {high}, not {text!r}")
         return int(text)
+
+    def plain(self, spot: Spot, depth: int = 0) -> Any:
+        """The value as JSON would have it: what YAML takes for a number, true, false or null is that."""
+        self.check(depth < _DEEPEST, spot, "is nested too deeply")
+        if isinstance(spot.node, yaml.MappingNode):
+            return {key: self.plain(value, depth + 1) for key, value in self.names(spot).items()}
+        if isinstance(spot.node, yaml.SequenceNode):
+            return [self.plain(item, depth + 1) for item in self.items(spot)]
+        try:
+            value = yaml.constructor.SafeConstructor().construct_document(spot.node)
+        except (yaml.YAMLError, ValueError):
+            self.fail(spot, "is no value of this kind")
+        return value if value is None or isinstance(value, bool | int | float) else str(spot.node.value)
 
     def choice(self, spot: Spot, allowed: Iterable[str]) -> str:
         """One of a few words."""

@@ -19,9 +19,12 @@ from statetool.sandbox.tables import Tables
 
 DEFAULT_PROJECT_ID = "0123456789abcdef0123456789abcdef"
 _APPLICATION_ID = 0x53544742  # marks the file as a sandbox world in its header
-_FORMAT = 2
+_FORMAT = 4
 _BUSY_SECONDS = 30.0
 
+# body: the fault as JSON; seen, fired, until_ms, problem: its counters (fault_schedule.FaultCount).
+_FAULTS = """CREATE TABLE faults (position INTEGER PRIMARY KEY, body TEXT NOT NULL, seen INTEGER NOT NULL,
+    fired INTEGER NOT NULL, until_ms INTEGER NOT NULL, problem TEXT)"""
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE applications (id TEXT PRIMARY KEY, name TEXT NOT NULL, create_ms INTEGER, update_ms INTEGER,
@@ -39,14 +42,23 @@ _SCHEMA = (
     "CREATE INDEX application_by_name ON components (application_id, name, id)",
     "CREATE TABLE jobs (id TEXT PRIMARY KEY, component_id TEXT NOT NULL, body TEXT NOT NULL)",
     """CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER, method TEXT, path TEXT, body TEXT,
-       status_code INTEGER, job_id TEXT)""",
+       status_code INTEGER, job_id TEXT, fault TEXT, gray_rule_body TEXT)""",
+    _FAULTS,
 )
-# What makes a world of format 1 one of format 2.
-_FROM_1 = (
-    "ALTER TABLE applications ADD COLUMN body TEXT NOT NULL DEFAULT '{}'",
-    "ALTER TABLE environments ADD COLUMN body TEXT NOT NULL DEFAULT '{}'",
-    "ALTER TABLE components ADD COLUMN gone_ms INTEGER",
-)
+# The position of the record in use instead of its version, which no two records had in common so far.
+_USED = """UPDATE components SET body = json_set(json_remove(body, '$.current'), '$.used',
+    (SELECT key FROM json_each(body, '$.records')
+     WHERE json_extract(value, '$.version') = json_extract(body, '$.current')))"""
+# What makes a world of an older format one of the next.
+_UPGRADES = {
+    1: (
+        "ALTER TABLE applications ADD COLUMN body TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE environments ADD COLUMN body TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE components ADD COLUMN gone_ms INTEGER",
+    ),
+    2: ("ALTER TABLE log ADD COLUMN fault TEXT", _FAULTS),
+    3: ("ALTER TABLE log ADD COLUMN gray_rule_body TEXT", _USED),
+}
 
 
 class Store:
@@ -107,12 +119,13 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             application, version = self._marks()
-            if application == _APPLICATION_ID and version == 1:
-                self._run(_FROM_1)
-            elif application == _APPLICATION_ID and version != _FORMAT:
-                raise SandboxError(f"{self._where} was written by another version of the sandbox (format {version})")
             if application != _APPLICATION_ID:
                 self._create()
+            elif version != _FORMAT and version not in _UPGRADES:
+                raise SandboxError(f"{self._where} was written by another version of the sandbox (format {version})")
+            else:
+                for older in range(version, _FORMAT):
+                    self._run(_UPGRADES[older])
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")

@@ -12,7 +12,7 @@ import math
 _LONGEST_JOB_SECONDS = 86_400.0
 _LARGEST = {"stale_ms": 3_600_000, "token_seconds": 31_536_000}
 
-_CHOICES: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "graying_shows": ("candidate", "stable"),
     "gray_continue": ("all", "per_batch"),
     "gray_job": ("succeeded", "running"),
@@ -24,7 +24,16 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "projects": ("one", "none", "several"),
     "put_replica": ("honoured", "ignored"),
     "put_omitted": ("reset", "keep"),
+    "job_ids": ("all", "some", "none"),
+    "gray_case": ("sent", "upper", "lower"),
+    "busy": ("409", "400"),
+    "rollback_targets": ("any", "previous"),
+    "rollback_twice": ("refused", "accepted"),
+    "newer_records": ("dropped", "kept"),
+    "version_reuse": ("refused", "accepted"),
+    "action_records": ("no", "yes"),
 }
+"""What the switches that are words can be, the default first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +41,7 @@ class Switches:
     """Every switch with its default (all SIM; the reference's section 13 names the questions behind them).
 
     job_seconds        how long a job takes, seconds >= 0
-    stale_ms           for so long after an accepted action the status still reads as before (section 13.3)
+    stale_ms           for so long after an accepted write a component still reads as before (section 13.3)
     graying_shows      version of row and detail during a gray release (U16)
     gray_continue      one continue_deploy does all remaining batches, or one batch each (U4)
     gray_job           the job of the gray deployment has ended at the pause, or still runs (U15)
@@ -45,6 +54,16 @@ class Switches:
     projects           how many projects a look-up by name finds (section 9.2)
     put_replica        a deployment sets the number of instances it carries, or leaves it alone (U10)
     put_omitted        what a deployment does not mention is reset, or kept (U10)
+    job_ids            which answers of actions have a job_id: all, none, or some: not those of sync_workload,
+                       modify_gray_rule and check_gray_release (U9); the job is there all the same
+    gray_case          how a component's detail spells the enums of a gray release: as they were sent, in capitals, or
+                       in the older small letters (U2, section 5.2)
+    busy               status of the answer where a component is busy or in the wrong state (U8, section 13.5)
+    rollback_targets   a rollback goes to any older recorded version, or to the previous one only (U6)
+    rollback_twice     a rollback right after a rollback is refused [03_0037], or accepted
+    newer_records      records newer than a rollback's target are dropped, or kept and marked (section 13.9)
+    version_reuse      a deployment of a version that is recorded is refused [api_0026], or accepted
+    action_records     start, stop, restart and scale make records of their own: no, or yes (section 8)
     """
 
     job_seconds: float = 1.0
@@ -61,6 +80,14 @@ class Switches:
     projects: str = "one"
     put_replica: str = "honoured"
     put_omitted: str = "reset"
+    job_ids: str = "all"
+    gray_case: str = "sent"
+    busy: str = "409"
+    rollback_targets: str = "any"
+    rollback_twice: str = "refused"
+    newer_records: str = "dropped"
+    version_reuse: str = "refused"
+    action_records: str = "no"
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Switches))
@@ -86,9 +113,9 @@ def with_text(switches: Switches, name: str, text: str) -> Switches:
             raise ValueError(f"{name} must be a whole number from 0 to {_LARGEST[name]}, not {text!r}")
         numbers: dict[str, int] = {name: int(text)}
         return dataclasses.replace(switches, **numbers)  # type: ignore[arg-type]
-    if text not in _CHOICES[name]:
-        near = difflib.get_close_matches(text, _CHOICES[name], n=1)
+    if text not in CHOICES[name]:
+        near = difflib.get_close_matches(text, CHOICES[name], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}, not {text!r}{hint}")
+        raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}, not {text!r}{hint}")
     changes: dict[str, str] = {name: text}
     return dataclasses.replace(switches, **changes)  # type: ignore[arg-type]

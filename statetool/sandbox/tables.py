@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from statetool.sandbox.codec import decode_component, decode_job, encode
+from statetool.sandbox.fault_schedule import FaultCount
+from statetool.sandbox.faults import fault_to_json, parse_fault
 from statetool.sandbox.model import Component, Job, LogEntry, Named
 from statetool.sandbox.switches import Switches
 
@@ -23,7 +25,8 @@ Kind = Literal["applications", "environments"]
 _UPDATED = "CASE WHEN ends_ms <= :now_ms THEN max(ends_ms, update_ms) ELSE update_ms END"
 _THERE = "(gone_ms IS NULL OR gone_ms > :now_ms)"
 _ORDER = {"create_time": "create_ms", "name": "name", "update_time": "update_ms"}
-_WORLD = ("applications", "environments", "components", "jobs", "log")
+_LOG = "at_ms, method, path, body, status_code, job_id, fault, gray_rule_body"
+_WORLD = ("applications", "environments", "components", "jobs", "log", "faults")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ class Page:
 
 
 class Tables:
-    """The rows of a world."""
+    """The rows of a world. `started` are the ids of the jobs added in this transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.started: list[str] = []
 
     def project_id(self) -> str:
         """The only project this world holds."""
@@ -159,6 +163,15 @@ class Tables:
             values,
         ).fetchall()
 
+    def names(self, component_id: str) -> tuple[str, str, str] | None:
+        """(application, component, environment) of a component id."""
+        row: tuple[str, str, str] | None = self._connection.execute(
+            """SELECT a.name, c.name, e.name FROM components c JOIN applications a ON a.id = c.application_id
+               JOIN environments e ON e.id = c.environment_id WHERE c.id = ?""",
+            (component_id,),
+        ).fetchone()
+        return row
+
     def put_component(self, component: Component) -> None:
         """Write a changed component."""
         ends_ms = component.operation.end_ms if component.operation else None
@@ -174,19 +187,44 @@ class Tables:
 
     def add_job(self, job: Job) -> None:
         """Write a new job."""
+        self.started.append(job.id)
         self._connection.execute("INSERT INTO jobs VALUES (?, ?, ?)", (job.id, job.component_id, encode(job)))
 
-    def add_log(self, at_ms: int, method: str, path: str, body: str, status_code: int, job_id: str | None) -> None:
-        """Write down one mutating request."""
-        self._connection.execute(
-            "INSERT INTO log (at_ms, method, path, body, status_code, job_id) VALUES (?, ?, ?, ?, ?, ?)",
-            (at_ms, method, path, body, status_code, job_id),
-        )
+    def put_job(self, job: Job) -> None:
+        """Write a changed job."""
+        self._connection.execute("UPDATE jobs SET body = ? WHERE id = ?", (encode(job), job.id))
+
+    def add_log(self, entry: LogEntry) -> None:
+        """Write down one mutating request; its body is the text that came."""
+        row = (entry.at_ms, entry.method, entry.path, entry.body, entry.status_code, entry.job_id, entry.fault)
+        values = (*row, entry.gray_rule_body)
+        self._connection.execute(f"INSERT INTO log ({_LOG}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def log(self) -> list[LogEntry]:
         """Every mutating request, oldest first."""
-        rows = self._connection.execute("SELECT at_ms, method, path, body, status_code, job_id FROM log ORDER BY seq")
-        return [LogEntry(row[0], row[1], row[2], _parsed(row[3]), row[4], row[5]) for row in rows]
+        rows = self._connection.execute(f"SELECT {_LOG} FROM log ORDER BY seq")
+        return [LogEntry(row[0], row[1], row[2], _parsed(row[3]), *row[4:]) for row in rows]
+
+    def has_faults(self) -> bool:
+        """Whether anything is to go wrong."""
+        return self._connection.execute("SELECT 1 FROM faults LIMIT 1").fetchone() is not None
+
+    def faults(self) -> list[FaultCount]:
+        """What is to go wrong, in order, with its counters."""
+        rows = self._connection.execute("SELECT body, seen, fired, until_ms, problem FROM faults ORDER BY position")
+        return [FaultCount(parse_fault(json.loads(row[0])), *row[1:]) for row in rows]
+
+    def set_faults(self, counts: Iterable[FaultCount]) -> None:
+        """Replace all faults."""
+        self._connection.execute("DELETE FROM faults")
+        for position, count in enumerate(counts):
+            self.put_fault(position, count)
+
+    def put_fault(self, position: int, count: FaultCount) -> None:
+        """Write one fault, or what became of it."""
+        body = json.dumps(fault_to_json(count.fault))
+        row = (position, body, count.seen, count.fired, count.until_ms, count.problem)
+        self._connection.execute("INSERT OR REPLACE INTO faults VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def failed_signatures(self, access_key: str) -> tuple[int, int]:
         """(wrong signatures in a row, instant in ms until which the key is locked) of an access key."""

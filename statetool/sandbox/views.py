@@ -103,16 +103,16 @@ def application_configurations(application: Named) -> list[dict[str, Any]]:
     ]
 
 
-def shown_version(component: Component, switches: Switches) -> str:
-    """The version of row and detail; during a gray release by the switch graying_shows (U16)."""
+def shown_record(component: Component, switches: Switches) -> Record:
+    """The record whose version row and detail show; during a gray release by the switch graying_shows (U16)."""
     candidate = component.candidate
-    return candidate.version if candidate and switches.graying_shows == "candidate" else component.current
+    return candidate if candidate and switches.graying_shows == "candidate" else component.in_use
 
 
 def component_row(component: Component, application: str, environment: str, switches: Switches) -> dict[str, Any]:
     """An item of a component list [SDK, TF]: ids and names, and no top-level replica."""
-    version = shown_version(component, switches)
-    config = configuration(component, version)
+    record = shown_record(component, switches)
+    config = configuration(component, record)
     return {
         "id": component.id,
         "name": component.name,
@@ -125,18 +125,21 @@ def component_row(component: Component, application: str, environment: str, swit
         "application_name": application,
         "creator": CREATOR,
         "source": config["source"],
-        "version": version,
+        "version": record.version,
         "platform_type": component.platform_type,
         "external_accesses": config["external_accesses"],
     }
 
 
-def component_detail(component: Component, version: str, replica: int, strategy: Record) -> dict[str, Any]:
+def component_detail(
+    component: Component, record: Record, replica: int, strategy: Record, switches: Switches
+) -> dict[str, Any]:
     """One component [SDK, 06_0081]: its configuration, two ids of others, no id of its own, no names of others.
 
-    `version` and `replica` are shown as the configured ones, `strategy` is the deployment whose strategy is shown.
+    Version and configuration are those of `record`, `replica` is shown as the configured number, `strategy` is the
+    deployment whose strategy is shown.
     """
-    config = configuration(component, version)
+    config = configuration(component, record)
     # The platform adds entries of its own, marked inner [TF]; a client must not send them back.
     inner = {"name": "CAS_COMPONENT_NAME", "value": component.name, "inner": True}
     return {
@@ -144,24 +147,23 @@ def component_detail(component: Component, version: str, replica: int, strategy:
         "application_id": component.application_id,
         "environment_id": component.environment_id,
         "replica": replica,
-        "version": version,
+        "version": record.version,
         "envs": [*config["envs"], inner],
-        "deploy_strategy": _deploy_strategy(strategy),
+        "deploy_strategy": _deploy_strategy(strategy, switches.gray_case),
         "status": _status(component, config),
     }
 
 
-def configuration(component: Component, version: str) -> dict[str, Any]:
-    """The configuration of a recorded version: as it was deployed, or for a seeded one what follows from its names."""
-    record = component.record(version)
+def configuration(component: Component, record: Record) -> dict[str, Any]:
+    """The configuration of a record: as it was deployed, or for a seeded one what follows from its names."""
     common: dict[str, Any] = {"description": "", "labels": [], "envs": [], "storages": [], "external_accesses": []}
-    if record is not None and record.config is not None:
+    if record.config is not None:
         return {**common, **json.loads(record.config)}
     return {
         **common,
         "name": component.name,
         "runtime_stack": _runtime_stack(component),
-        "source": _source(component, version),
+        "source": _source(component, record.version),
         "limit_cpu": 0.5,
         "request_cpu": 0.25,
         "limit_memory": 1.0,
@@ -179,7 +181,7 @@ def record_body(component: Component, record: Record) -> dict[str, Any]:
         "description": {},
         "instance_id": component.id,
         "version": record.version,
-        "current_used": record.version == component.current,
+        "current_used": record is component.in_use,
         "status": record.status,
         "deploy_type": record.deploy_type,
         "jobs": [
@@ -195,14 +197,23 @@ def record_body(component: Component, record: Record) -> dict[str, Any]:
 
 
 def job_status(job: Job, component: Component | None, now_ms: int, switches: Switches) -> str:
-    """The execution_status at this time: SUBMITTED for the first tenth, RUNNING, then SUCCEEDED or FAILED."""
-    if job.verb == _GRAY_JOB and switches.gray_job == "running" and component and component.status == "GRAYING":
-        candidate = component.candidate
-        if candidate is not None and job.id in candidate.job_ids:
-            return "RUNNING"
+    """The execution_status at this time: SUBMITTED for the first tenth, RUNNING, then SUCCEEDED or FAILED.
+
+    A fault may have given the job other words.
+    """
     if now_ms >= job.end_ms:
-        return "SUCCEEDED" if job.failure is None else "FAILED"
+        if job.verb == _GRAY_JOB and switches.gray_job == "running" and _is_open(job, component):
+            return "RUNNING"
+        return job.status_after or ("SUCCEEDED" if job.failure is None else "FAILED")
+    if job.status_during is not None:
+        return job.status_during
     return "SUBMITTED" if (now_ms - job.start_ms) * 10 < job.end_ms - job.start_ms else "RUNNING"
+
+
+def _is_open(job: Job, component: Component | None) -> bool:
+    """Whether the gray release that a job began has neither ended nor failed."""
+    candidate = component.candidate if component else None
+    return candidate is not None and candidate.status == "RUNNING" and job.id in candidate.job_ids
 
 
 def job_bodies(
@@ -232,7 +243,7 @@ def _tasks(job: Job, status: str, now_ms: int) -> list[dict[str, Any]]:
             own = status
         else:
             own = "SKIPPED" if status == "FAILED" else "SUBMITTED"
-        failed = own == "FAILED" and job.failure is not None
+        failed = index == at and now_ms >= job.end_ms and job.failure is not None
         bodies.append(
             {
                 "task_id": f"Task-{uuid.uuid5(uuid.NAMESPACE_URL, f'{job.id}/{index}')}",
@@ -301,19 +312,30 @@ def _url(config: Mapping[str, Any]) -> str:
     return str(config["source"].get("url") or config["source"].get("repo_url", ""))
 
 
-def _deploy_strategy(record: Record) -> dict[str, Any]:
+def _deploy_strategy(record: Record, gray_case: str) -> dict[str, Any]:
     """The strategy of a deployment (section 5.1). A promoted gray release goes on showing how it was deployed.
 
-    Words come back in the case they were sent in (section 13.7), until something else replaces them.
+    Its words come back in the case they were sent in until something else replaces them (section 13.7), unless the
+    switch gray_case wants one spelling whatever was sent (section 5.2).
     """
     sent = json.loads(record.config).get("deploy_strategy", {}) if record.config else {}
     if record.gray is None:
         return sent if sent.get("type") == record.deploy_type else {"type": record.deploy_type}
     shown = _gray_release(record.gray)
+    if gray_case == "lower":
+        return {"type": record.deploy_type, "gray_release": {**shown, **_in_small_letters(record.gray)}}
+    if gray_case == "upper":
+        return {"type": record.deploy_type, "gray_release": shown}
     for key, word in sent.get("gray_release", {}).items():
         if isinstance(word, str) and normalised(word) == normalised(str(shown.get(key, ""))):
             shown[key] = word
     return {"type": record.deploy_type, "gray_release": shown}
+
+
+def _in_small_letters(gray: Gray) -> dict[str, str]:
+    """The enums of a gray release as older documents spell them."""
+    mode = "no_surge" if gray.mode == "NOSURGE" else gray.mode.lower()
+    return {"type": gray.kind.lower(), "replica_surge_mode": mode}
 
 
 def _gray_release(gray: Gray) -> dict[str, Any]:
@@ -333,7 +355,7 @@ def _gray_release(gray: Gray) -> dict[str, Any]:
 def _job_info(component: Component, record: Record) -> dict[str, Any]:
     body: dict[str, Any] = {
         "deploy_type": record.deploy_type,
-        "source_url": _url(configuration(component, record.version)),
+        "source_url": _url(configuration(component, record)),
         "replica": record.replica,
     }
     if record.gray is not None:

@@ -66,6 +66,11 @@ class Auth:
         """What must never be shown: all that requests carry to prove who we are."""
         return self._secrets
 
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until these credentials end, where somebody said so; they may be renewed before that."""
+        return None
+
     def conceal(self, body: bytes, *, short_too: bool = True) -> bytes:
         """The body without our secrets, however they are written: a server may echo what it got.
 
@@ -178,7 +183,10 @@ def _spellings(value: str) -> list[bytes]:
     """The ways a secret may be written in an answer, longest first; one that is escaped in part is not looked for."""
     plain = value.encode("utf-8", "surrogateescape")
     coded = base64.b64encode(plain)
-    texts = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(plain, safe="")}
+    # Escaped twice: an error message, which is JSON, may repeat a whole body, which was JSON too.
+    once = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    twice = {json.dumps(text, ensure_ascii=is_ascii)[1:-1] for text in once for is_ascii in (True, False)}
+    texts = {value, *once, *twice, quote(plain, safe="")}
     texts |= {"".join(form.format(ord(letter)) for letter in value) for form in ("\\u{:04x}", "\\u{:04X}")}
     raw = {text.encode("utf-8", "surrogateescape") for text in texts}
     return sorted({*raw, coded, coded.rstrip(b"=")}, key=lambda text: (-len(text), text))

@@ -1,45 +1,40 @@
-"""How a request travels: deadlines, repetition, and the difference between reading and changing.
+"""How a request travels: its turn, its deadline, its repetitions, and the difference between reading and changing.
 
-Owns the table method x failure -> repeat or not. Reads are repeated. A changing request is repeated only where
-it surely was not carried out; otherwise its outcome is unknown and stays so. Must not know any path or field.
+Owns the way from a caller to an answer. What may be sent again says `retries.py`, how fast `rate.py`, and whether a
+change may go out at all `breaker.py`. Must not know any path or field.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import httpx
 
-from statetool import __version__
 from statetool.core.model import Json
-from statetool.errors import AnswerUnreadable, PlatformError, ServerFailed, Unauthorized, Unreachable
-from statetool.servicestage.answer import MAX_BODY_BYTES, Answer
+from statetool.errors import AnswerUnreadable, PlatformError, Throttled, Unauthorized
+from statetool.servicestage.answer import MAX_BODY_BYTES, Answer, parse_json
 from statetool.servicestage.auth import Auth
+from statetool.servicestage.breaker import Breaker, Passage
+from statetool.servicestage.connections import build_client, build_failure, build_no_answer, build_tls, words_of
 from statetool.servicestage.gate import Gate
-from statetool.servicestage.problems import (
-    NO_ANSWER,
-    NOT_TRUSTED,
-    build_error,
-    is_safe_to_repeat,
-    is_worth_repeating,
-    judge_write,
-    reword,
-)
+from statetool.servicestage.problems import build_error, build_outcome_unknown, name_answer, reword
+from statetool.servicestage.rate import READ_BURST_S, WRITE_BURST_S, Bucket, Rates, Turn
+from statetool.servicestage.retries import Next, Sign, row_of, what_next
 from statetool.servicestage.signing import encode_query
 
 T = TypeVar("T")
+WriteMethod: TypeAlias = Literal["POST", "PUT"]
 
 MAX_TRIES = 5
 MAX_PARALLEL_READS = 8
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 20.0
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_NOTHING_SENT_HINT = "nothing was sent; is the endpoint right, and can this machine reach it?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +42,8 @@ class Deadlines:
     """How long things may take, in seconds.
 
     `connect_s` and `read_s` bound one try of a read. `read_total_s` and `write_total_s` bound a request with
-    all its repetitions. A write waits for its answer as long as its total allows: giving up early would only
-    make a known outcome unknown.
+    all its repetitions, but for the waiting for its turn: then it is not under way. A write waits for its answer as
+    long as its total allows: giving up early would only make a known outcome unknown.
     """
 
     connect_s: float = 5.0
@@ -74,8 +69,33 @@ class Timing:
     clock: Callable[[], float]
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What differs between reading and changing. No try begins later than `reserve_s` before the end of the total."""
+
+    client: httpx.AsyncClient
+    bucket: Bucket
+    is_action: bool
+    total_s: float
+    reserve_s: float
+
+
+@dataclass(slots=True)
+class _Held:
+    """A turn that was waited for ahead of its request; None once it is used."""
+
+    bucket: Bucket
+    turn: Turn | None
+
+
+_HELD: ContextVar[_Held | None] = ContextVar("held_turn", default=None)
+
+
 class Channel:
-    """Requests to one endpoint. `transport` replaces the network, for reads and writes alike."""
+    """Requests to one endpoint. `transport` replaces the network, for reads and writes alike.
+
+    `rates` None sets no limit.
+    """
 
     def __init__(
         self,
@@ -85,101 +105,141 @@ class Channel:
         transport: httpx.AsyncBaseTransport | None,
         timing: Timing,
         deadlines: Deadlines,
+        rates: Rates | None = None,
     ) -> None:
         self.requests = RequestCount()
         self._endpoint = endpoint
         self._auth = auth
         self._timing = timing
-        self._deadlines = deadlines
         self._gate = Gate()
         self._slots = asyncio.Semaphore(MAX_PARALLEL_READS)
-        tls = _build_tls(endpoint)
-        self._reader = _build_client(transport, tls, deadlines.connect_s, deadlines.read_s, keep_alive=None)
+        self._breaker = Breaker(sleep=timing.sleep, clock=timing.clock)
+        self._try_s = deadlines.connect_s + deadlines.read_s
+        tls = build_tls(endpoint)
+        reader = build_client(transport, tls, deadlines.connect_s, deadlines.read_s, keep_alive=None)
         # A pooled connection that the server closes as we send makes the outcome unknown: writes use fresh ones.
-        self._writer = (
-            self._reader
-            if transport is not None
-            else _build_client(None, tls, deadlines.connect_s, deadlines.write_total_s, keep_alive=0)
-        )
+        writer = reader
+        if transport is None:
+            writer = build_client(None, tls, deadlines.connect_s, deadlines.write_total_s, keep_alive=0)
+        read_rate, write_rate = (rates.reads_per_second, rates.writes_per_minute / 60) if rates else (None, None)
+        reads = Bucket(read_rate, READ_BURST_S, sleep=timing.sleep, clock=timing.clock)
+        writes = Bucket(write_rate, WRITE_BURST_S, sleep=timing.sleep, clock=timing.clock)
+        self._reads = _Lane(reader, reads, False, deadlines.read_total_s, deadlines.connect_s)
+        self._writes = _Lane(writer, writes, True, deadlines.write_total_s, deadlines.read_s)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._reader.aclose()
-        await self._writer.aclose()
+        await self._reads.client.aclose()
+        await self._writes.client.aclose()
         await self._auth.close()
 
     async def read(self, path: str, query: Mapping[str, str | int]) -> Answer:
-        """GET `path`. Repeats what may pass: no connection, no answer, 408, 429, 5xx. Raises PlatformError."""
-        return await self._read(self._reader.build_request("GET", self._address(path, query)))
+        """GET `path`, repeated as the table of `retries.py` says. Raises PlatformError."""
+        return await self._read(self._reads.client.build_request("GET", self._address(path, query)))
 
     async def ask(self, path: str, query: Mapping[str, str | int], body: Json) -> Answer:
         """POST `body`, which changes nothing: a read whose question is long, and repeated like one."""
-        return await self._read(self._reader.build_request("POST", self._address(path, query), content=_encode(body)))
+        address = self._address(path, query)
+        return await self._read(self._reads.client.build_request("POST", address, content=_encode(body)))
 
     async def _read(self, request: httpx.Request) -> Answer:
         async def send(remaining_s: float) -> Answer:
-            limit_s = min(remaining_s, self._deadlines.connect_s + self._deadlines.read_s)
-            return await self._exchange(self._reader, request, limit_s, is_action=False)
+            return await self._exchange(self._reads, request, min(remaining_s, self._try_s))
 
         async def work() -> Answer:
             async with self._slots:  # held while pausing too: a platform in trouble gets fewer requests
                 await self._prepare()
-                limits = self._deadlines
-                return await self._repeat(send, is_worth_repeating, limits.read_total_s, limits.connect_s)
+                return await self._repeat(self._reads, request, send)
 
         return await self._gate.pass_through(work)
 
-    async def write(self, path: str, body: Json) -> Answer:
-        """POST `body`. Raises PlatformError; OutcomeUnknown where it may have been carried out.
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait here for what `write` would wait for: the first changing request inside the block goes out at once.
 
-        Once sent it is not abandoned: a cancellation that comes while the answer is awaited is delivered after
-        it, at the caller's next await, so that the caller gets the answer and can note it before it is stopped.
-        A cancellation in a pause between tries, where nothing is under way, acts at once.
+        So what is read inside the block is fresh when the request goes out. A turn that is not used goes back.
         """
-        request = self._writer.build_request("POST", self._endpoint + path, content=_encode(body))
+        bucket = self._writes.bucket
+        held = _Held(bucket, await bucket.take())
+        token = _HELD.set(held)
+        try:
+            yield
+        finally:
+            _HELD.reset(token)
+            if held.turn is not None:
+                bucket.give_back()
 
-        async def exchange(remaining_s: float) -> Answer:
-            try:
-                return await self._exchange(self._writer, request, remaining_s, is_action=True)
-            except PlatformError as error:
-                judged = judge_write(error)
-                if judged is error:
-                    raise
-                raise judged from error
+    async def write(self, path: str, body: Json, *, method: WriteMethod = "POST") -> Answer:
+        """Send a body that changes something. Raises PlatformError; OutcomeUnknown where it may have been carried out.
+
+        A PUT is no safer to repeat than a POST: on this platform each one starts a job [section 2]. While the
+        platform is down it is held back: PlatformDown where that lasts too long. Once sent it is not abandoned: a
+        cancellation that comes while the answer is awaited is delivered after it, at the caller's next await, so that
+        the caller gets the answer and can note it before it is stopped. A cancellation before it is out, or in a
+        pause between tries, acts at once.
+        """
+        request = self._writes.client.build_request(method, self._endpoint + path, content=_encode(body))
+
+        async def send(remaining_s: float) -> Answer:
+            answer = await self._exchange(self._writes, request, remaining_s)
+            if answer.body:
+                _ensure_readable(answer)
+            return answer
 
         async def work() -> Answer:
             await self._prepare()
-            limits = self._deadlines
-            return await self._repeat(
-                lambda remaining_s: _run_to_the_end(exchange(remaining_s)),
-                is_safe_to_repeat,
-                limits.write_total_s,
-                limits.read_s,
-            )
+            return await self._repeat(self._writes, request, lambda remaining_s: _run_to_the_end(send(remaining_s)))
 
         return await self._gate.pass_through(work)
 
-    async def _repeat(
-        self,
-        send: Callable[[float], Awaitable[Answer]],
-        may_repeat: Callable[[PlatformError], bool],
-        total_s: float,
-        reserve_s: float,
-    ) -> Answer:
-        """Send until it is answered: at most MAX_TRIES times, and no try later than `reserve_s` before the total."""
-        started = self._timing.clock()
+    async def _repeat(self, lane: _Lane, request: httpx.Request, send: Callable[[float], Awaitable[Answer]]) -> Answer:
+        """Send until it is answered: at most MAX_TRIES times, each in its turn."""
+        clock = self._timing.clock
+        ends_at = clock() + lane.total_s  # put off by every wait for a turn
         for number in range(1, MAX_TRIES + 1):
+            turn, passage, waited_s = await self._enter(lane, request, ends_at - lane.reserve_s)
+            ends_at += waited_s
             try:
-                return await send(total_s - (self._timing.clock() - started))
-            except PlatformError as error:
-                pause_s = self._pause_s(error, number)
-                ends_late = self._timing.clock() - started + pause_s > total_s - reserve_s
-                if number == MAX_TRIES or ends_late or not may_repeat(error):
-                    if number == 1:
-                        raise
-                    raise reword(error, f"{error.message} ({number} tries)") from error
+                return await send(ends_at - clock())
+            except PlatformError as failure:
+                error, follows = failure, what_next(failure, is_action=lane.is_action)
+            finally:
+                self._breaker.leave(passage)
+            self._adapt(lane.bucket, turn, error)
+            pause_s = self._pause_s(error, number)
+            ends_late = clock() + pause_s > ends_at - lane.reserve_s
+            if number == MAX_TRIES or ends_late or follows is not Next.AGAIN:
+                told = build_outcome_unknown(error) if follows is Next.UNKNOWN else error
+                if number > 1:
+                    told = reword(told, f"{told.message} ({number} tries)")
+                if told is error:
+                    raise told
+                raise told from error
             await self._timing.sleep(pause_s)
         raise AssertionError("the last try returns or raises")
+
+    async def _enter(self, lane: _Lane, request: httpx.Request, latest: float) -> tuple[Turn, Passage, float]:
+        """Wait for a turn and, to change something, for a platform that is not down; how long, for the turn alone.
+
+        Between the passage and the sending nothing is awaited. `latest` is when the waiting for the platform ends.
+        """
+        clock, waited_s = self._timing.clock, 0.0
+        while True:
+            began = clock()
+            turn = _take_held(lane.bucket) or await lane.bucket.take()
+            waited_s += clock() - began
+            passage = self._breaker.enter() if lane.is_action else Passage.FREE
+            if passage is not None:
+                return turn, passage, waited_s
+            lane.bucket.give_back()
+            await self._breaker.wait(latest + waited_s, _where(request))
+
+    def _adapt(self, bucket: Bucket, turn: Turn, error: PlatformError) -> None:
+        """What an answer says of the rate holds for all who wait for a turn."""
+        if isinstance(error, Throttled):
+            bucket.slow_down(turn)
+        if error.retry_after_s:
+            bucket.pause(error.retry_after_s)
 
     def _pause_s(self, error: PlatformError, number: int) -> float:
         """Full jitter under a doubling limit, but never shorter than the platform asked for."""
@@ -200,13 +260,13 @@ class Channel:
             self._gate.close(refusal)
             raise
 
-    async def _exchange(
-        self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float, *, is_action: bool
-    ) -> Answer:
+    async def _exchange(self, lane: _Lane, request: httpx.Request, limit_s: float) -> Answer:
         """Send, and once more where the credentials were refused and there are new ones. After that, never again."""
         try:
-            return await self._send(client, request, limit_s, is_action=is_action)
+            return await self._send(lane, request, limit_s)
         except Unauthorized as error:
+            if what_next(error, is_action=lane.is_action) is not Next.RENEW:
+                raise
             refusal = error
         has_new = False
         try:
@@ -216,20 +276,31 @@ class Channel:
             refusal.hint = failure.hint
         if has_new:
             try:
-                return await self._send(client, request, limit_s, is_action=is_action)
+                return await self._send(lane, request, limit_s)
             except Unauthorized as again:
                 refusal = again
         self._gate.close(refusal)
         raise refusal
 
-    async def _send(
-        self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float, *, is_action: bool
-    ) -> Answer:
+    async def _send(self, lane: _Lane, request: httpx.Request, limit_s: float) -> Answer:
         """Send once and read the answer. Raises the typed error of anything but a 2xx."""
         self._gate.ensure_not_refused()
-        self._count(is_action)
+        self._count(lane.is_action)
         self._auth.put_on(request)
-        where = f"{request.method} {request.url.copy_with(query=None)}"
+        try:
+            answer = await self._receive(lane.client, request, limit_s)
+            if not answer.is_success:
+                raise build_error(answer, is_action=lane.is_action, explain=self._auth.explain_refusal)
+        except PlatformError as error:
+            self._breaker.note(row_of(error).sign)
+            raise
+        # A page is what a proxy or a login says in the platform's place.
+        self._breaker.note(Sign.NEITHER if answer.is_html else Sign.ALIVE)
+        return answer
+
+    async def _receive(self, client: httpx.AsyncClient, request: httpx.Request, limit_s: float) -> Answer:
+        """What came back, without our secrets in it. Raises PlatformError where nothing did that can be read."""
+        where = _where(request)
         try:
             async with asyncio.timeout(limit_s):  # httpx limits each read of the socket, not their sum
                 response = await client.send(request, stream=True)
@@ -238,22 +309,15 @@ class Channel:
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise _no_answer(where, f"nothing complete after {limit_s:g} s") from None
-        except _NOT_SENT as error:
-            raise _unreachable(where, error) from error
-        except httpx.DecodingError as error:
-            raise AnswerUnreadable(f"{where}: the answer is compressed, and damaged") from error
+            raise build_no_answer(where, f"nothing complete after {limit_s:g} s") from None
         except httpx.HTTPError as error:
-            raise _no_answer(where, self._conceal_text(_words(error), short_too=True)) from error
+            raise build_failure(where, error, self._conceal_text(words_of(error), short_too=True)) from error
         # A server may echo what it got, in any part of its answer; what it says is shown, logged and stored.
         short_too = not response.is_success
         headers = {
             name.lower(): self._conceal_text(value, short_too=short_too) for name, value in response.headers.items()
         }
-        answer = Answer(where, response.status_code, headers, self._auth.conceal(body, short_too=short_too))
-        if answer.is_success:
-            return answer
-        raise build_error(answer, is_action=is_action, explain=self._auth.explain_refusal)
+        return Answer(where, response.status_code, headers, self._auth.conceal(body, short_too=short_too))
 
     def _conceal_text(self, text: str, *, short_too: bool) -> str:
         concealed = self._auth.conceal(text.encode("utf-8", "surrogateescape"), short_too=short_too)
@@ -264,6 +328,23 @@ class Channel:
             self.requests.writes += 1
         else:
             self.requests.reads += 1
+
+
+def _take_held(bucket: Bucket) -> Turn | None:
+    """The turn this caller waited for ahead, once."""
+    held = _HELD.get()
+    if held is None or held.bucket is not bucket:
+        return None
+    turn, held.turn = held.turn, None
+    return turn
+
+
+def _ensure_readable(answer: Answer) -> None:
+    """What it says is for the caller to read; where it can't be read, nobody knows what was done."""
+    try:
+        parse_json(answer)
+    except AnswerUnreadable as error:
+        raise name_answer(error, answer) from None
 
 
 def _encode(body: Json) -> bytes:
@@ -298,62 +379,6 @@ async def _read_body(response: httpx.Response, where: str) -> bytes:
     return b"".join(chunks)
 
 
-def _no_answer(where: str, why: str) -> ServerFailed:
-    return ServerFailed(f"{where}: no answer came back: {why}", code=NO_ANSWER)
-
-
-def _unreachable(where: str, error: httpx.TransportError) -> Unreachable:
-    if _is_tls_problem(error):
-        return Unreachable(
-            f"{where}: no trusted connection: {_words(error)}",
-            code=NOT_TRUSTED,
-            hint="nothing was sent; the host's certificate must be valid for its name and signed by a known authority",
-        )
-    return Unreachable(f"{where}: no connection: {_words(error)}", hint=_NOTHING_SENT_HINT)
-
-
-def _is_tls_problem(error: BaseException) -> bool:
-    """Whether the handshake was refused. One that only ran out of time is not: it also holds an SSLError."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLWantReadError | ssl.SSLWantWriteError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
-def _words(error: Exception) -> str:
-    """What the network library says; its exceptions are often without a word, so the kind comes first."""
-    return f"{type(error).__name__} {error}".strip()
-
-
-def _build_tls(endpoint: str) -> ssl.SSLContext:
-    if not endpoint.startswith("https:"):
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, trusts nobody, and spares loading certificates
-    context = httpx.create_ssl_context(trust_env=False)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _build_client(
-    transport: httpx.AsyncBaseTransport | None,
-    tls: ssl.SSLContext,
-    connect_s: float,
-    read_s: float,
-    *,
-    keep_alive: int | None,
-) -> httpx.AsyncClient:
-    """A client that follows no redirect and reads nothing from the environment: both could lead a token astray."""
-    return httpx.AsyncClient(
-        headers={
-            "Content-Type": "application/json",  # mandatory even on GET [06_0082]
-            "Accept": "application/json",
-            "User-Agent": f"statetool/{__version__}",
-        },
-        transport=transport,
-        verify=tls,
-        trust_env=False,
-        follow_redirects=False,
-        timeout=httpx.Timeout(read_s, connect=connect_s),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=keep_alive),
-    )
+def _where(request: httpx.Request) -> str:
+    """The request for people: its query may be long, and says little."""
+    return f"{request.method} {request.url.copy_with(query=None)}"

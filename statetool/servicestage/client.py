@@ -11,28 +11,36 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from statetool.core.model import Application, Closer, Job, Json, Observed
+from statetool.core.model import Application, Closer, Job, Json, Observed, Recorded
 from statetool.core.plan import Verb
-from statetool.errors import AnswerUnreadable, PlatformError, RequestRefused
+from statetool.errors import AnswerUnreadable, NotFound, PlatformError, RequestRefused
 from statetool.servicestage.answer import Answer, parse_json
 from statetool.servicestage.auth import Auth
 from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Timing
 from statetool.servicestage.endpoint import parse_endpoint
-from statetool.servicestage.problems import build_outcome_unknown, reword
+from statetool.servicestage.problems import build_outcome_unknown, name_answer
+from statetool.servicestage.rate import Rates
+from statetool.servicestage.requests import (
+    GrayRuleBody,
+    build_action_body,
+    build_batch_body,
+    build_deploy_body,
+)
 from statetool.servicestage.wire import (
     Page,
-    build_action_body,
     parse_action_answer,
     parse_applications,
     parse_closer,
     parse_component,
     parse_components,
+    parse_existence,
     parse_job,
 )
 
@@ -52,9 +60,10 @@ class ServiceStage:
 
     Every method raises PlatformError and nothing else for what the network or the platform does. Reads are
     bounded by the client, whatever the caller starts at once; changing requests are the caller's to bound.
+    `gray_rule_body` says where modify_gray_rule puts its rule.
     With `transport` (the in-process sandbox) nothing leaves the process, so `endpoint` is only a label.
     `allowed_hosts` may get credentials besides the platform's own hosts. `auth` None sends none; it is closed with
-    the client.
+    the client. `rates` None means the usual ones over the network, and with `transport` none.
     """
 
     def __init__(
@@ -65,7 +74,9 @@ class ServiceStage:
         auth: Auth | None,
         transport: httpx.AsyncBaseTransport | None = None,
         allowed_hosts: Collection[str] = (),
+        gray_rule_body: GrayRuleBody = "flat",
         deadlines: Deadlines = Deadlines(),  # noqa: B008 - frozen
+        rates: Rates | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -75,6 +86,7 @@ class ServiceStage:
             base = parse_endpoint(endpoint, sends_credentials=auth.sends_credentials, allowed_hosts=allowed_hosts)
         else:
             base = endpoint.rstrip("/") if endpoint.startswith(("http://", "https://")) else _IN_PROCESS_ENDPOINT
+        self._gray_rule_body = gray_rule_body
         self._root = f"/v3/{_segment(project_id)}/cas"
         self._channel = Channel(
             base,
@@ -82,6 +94,7 @@ class ServiceStage:
             transport=transport,
             timing=Timing(sleep, jitter, clock),
             deadlines=deadlines,
+            rates=rates or (Rates() if transport is None else None),
         )
 
     async def __aenter__(self) -> Self:
@@ -132,28 +145,67 @@ class ServiceStage:
         path = self._component_path(observed.application_id, observed.component_id)
         return _parsed(await self._channel.read(path, {}), lambda body: parse_component(body, observed))
 
+    async def fetch_existing(self, recorded: Iterable[Recorded]) -> frozenset[str]:
+        """The ids of those recorded components that answer when they are asked for by id: one request each.
+
+        Only the platform's own word for missing counts as none; whatever else goes wrong is raised.
+        """
+        records = list(recorded)
+        found = await _together(*(self._exists(record) for record in records))
+        return frozenset(record.component_id for record, exists in zip(records, found, strict=True) if exists)
+
+    async def _exists(self, record: Recorded) -> bool:
+        path = self._component_path(record.application_id, record.component_id)
+        try:
+            return _parsed(await self._channel.read(path, {}), parse_existence)
+        except NotFound:
+            return False
+
     async def fetch_job(self, job_id: str) -> Job:
         """One job with its first hundred tasks."""
         answer = await self._channel.read(f"{self._root}/jobs/{_segment(job_id)}", {"limit": PAGE_ROWS})
         return _parsed(answer, lambda body: parse_job(body, job_id))
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until a changing request may go out: the first one inside the block does not wait any more.
+
+        A component that is read inside the block is therefore as it was read when the request goes out.
+        """
+        return self._channel.turn()
 
     async def send_action(
         self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
     ) -> str | None:
         """Send one verb, once. Returns the job id; None where the platform accepted it without a job.
 
+        UPGRADE deploys: the component is read, and written with the version and artifact of `parameters`.
+
         Raises OutcomeUnknown where the request went out and its answer is lost: it may have been carried out
         and must not be repeated blindly. Every other error means that it was not. A cancellation while it is
         under way takes effect at the caller's next await, after this has returned.
         """
-        path = f"{self._component_path(application_id, component_id)}/action"
-        answer = await self._channel.write(path, build_action_body(verb, parameters))
+        path = self._component_path(application_id, component_id)
+        if verb is Verb.UPGRADE:
+            body = _parsed(await self._channel.read(path, {}), lambda detail: build_deploy_body(detail, parameters))
+            answer = await self._channel.write(path, body, method="PUT")
+        else:
+            body = build_action_body(verb, parameters, self._gray_rule_body)
+            answer = await self._channel.write(f"{path}/action", body)
         if answer.status == 204:
             return None
         try:
             return _parsed(answer, parse_action_answer)
         except AnswerUnreadable as error:
             raise build_outcome_unknown(error) from error
+
+    async def sync_workloads(self, components: Sequence[Observed]) -> None:
+        """Ask the platform to read these components' workloads again, a hundred a request [06_0316].
+
+        What it answers nobody documents, so it is not read; the components show what came of it.
+        """
+        for start in range(0, len(components), PAGE_ROWS):
+            body = build_batch_body(Verb.SYNC_WORKLOAD, components[start : start + PAGE_ROWS])
+            await self._channel.write(f"{self._root}/components/action", body)
 
     def _component_path(self, application_id: str, component_id: str) -> str:
         return f"{self._root}/applications/{_segment(application_id)}/components/{_segment(component_id)}"
@@ -201,9 +253,7 @@ def _parsed(answer: Answer, parse: Callable[[Json], T]) -> T:
     try:
         return parse(parse_json(answer))
     except PlatformError as error:
-        named = reword(error, f"{answer.where}: {error.message}")
-        named.status, named.request_id = answer.status, answer.request_id
-        raise named from None
+        raise name_answer(error, answer) from None
 
 
 async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:

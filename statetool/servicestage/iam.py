@@ -151,6 +151,10 @@ class LoginAuth(Auth):
         token = (self._tokens.value.token,) if self._tokens.has_value else ()
         return (*token, self._login.password)
 
+    @property
+    def remaining_s(self) -> float | None:
+        return self._tokens.remaining_s
+
     async def close(self) -> None:
         await self._iam.close()
 

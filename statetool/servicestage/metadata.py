@@ -58,6 +58,10 @@ class AgencyAuth(KeyAuth):
             ) from None
         self._use(self._keys.value)
 
+    @property
+    def remaining_s(self) -> float | None:
+        return self._keys.remaining_s
+
 
 async def fetch_machine_key(
     agency: MachineAgency, endpoint: str, now: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None

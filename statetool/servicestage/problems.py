@@ -1,7 +1,7 @@
 """Refusals and failures of the platform as typed errors.
 
-Owns the translation of an HTTP answer that is not a success. Decides by status and error_code, never by the
-words of a message. The platform's own words are carried along, shortened, for people to read.
+Owns the translation of an HTTP answer that is not a success: which failure it is, and whether it may be sent again,
+says `retries.py`. The platform's own words are carried along, shortened, for people to read.
 """
 
 from __future__ import annotations
@@ -23,32 +23,17 @@ from statetool.errors import (
     StateConflictOnPlatform,
     Throttled,
     Unauthorized,
-    Unreachable,
 )
 from statetool.servicestage.answer import Answer, parse_json
+from statetool.servicestage.retries import Failure, row_of_answer
 
 ErrorT = TypeVar("ErrorT", bound=PlatformError)
 
 MAX_MESSAGE_CHARS = 500
 MAX_RETRY_AFTER_S = 120.0
 
-NO_ANSWER = "no_answer"
-"""Code of a ServerFailed without status: a request went out and nothing readable came back."""
-NOT_TRUSTED = "tls"
-"""Code of an Unreachable whose TLS handshake failed: trying again can't help."""
-
-_NOT_VISIBLE = "SVCSTG.00100401"  # sent with HTTP 401 for what does not exist, or is not visible [TF, 10.2]
-_UNKNOWN_VERB = "SVCSTG.00100418"
-_GATEWAY_PREFIXES = ("APIGW.", "APIG.")
 _CODE_KEYS = ("error_code", "errorCode", "code")
 _MESSAGE_KEYS = ("error_msg", "errorMsg", "error_message", "errorMessage", "message", "detail")
-
-_NOT_FOUND_HINT = "the platform says this of what does not exist and of what this user may not see"
-_NO_API_HINT = "no such address on this host: check endpoint and project_id"
-_FORBIDDEN_HINT = (
-    "the user needs servicestage:app:listComponent and servicestage:app:listApplication to read, "
-    "servicestage:app:modifyComponent to change"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +59,17 @@ def build_error(
     `explain` says, of an answer and the platform's code in it, what a refusal of our credentials means.
     """
     code, words, body_request_id = _parse_error_body(answer)
-    kind, error_code, what, hint = _classify(answer.status, code, is_action)
-    if kind is Unauthorized:
+    failure = row_of_answer(answer.status, code).failure
+    # Which status and code the platform uses for a busy component is unknown [U8]; of a read, neither means that.
+    meaning = _MEANINGS[Failure.REFUSED if failure is Failure.CONFLICT and not is_action else failure]
+    error_code, what, hint = meaning.code, meaning.what, meaning.hint
+    if meaning.kind is Unauthorized:
         refusal = explain(answer, code)
         error_code, what, hint = refusal.code, refusal.what, refusal.hint
     request_id = answer.request_id or body_request_id
     facts = [f"HTTP {answer.status}", *([code] if code else []), *([f"request {request_id}"] if request_id else [])]
     said = f": {words}" if words else ""
-    return kind(
+    return meaning.kind(
         f"{answer.where}: {what}{said} ({', '.join(facts)})",
         code=error_code,
         hint=hint,
@@ -90,20 +78,6 @@ def build_error(
         request_id=request_id,
         retry_after_s=_parse_retry_after(answer.headers),
     )
-
-
-def judge_write(error: PlatformError) -> PlatformError:
-    """What a failed changing request means: the same error where it surely was not executed, else OutcomeUnknown.
-
-    Surely not executed: nothing was sent, a refusal (3xx, 4xx), or a gateway that turned it away (429; 503 with
-    a gateway code). A 502 or 504 is none of these even with a gateway code: the gateway had passed it on.
-    """
-    if isinstance(error, AnswerUnreadable):
-        return build_outcome_unknown(error)
-    turned_away = error.status == 503 and is_gateway_code(error.platform_code)
-    if isinstance(error, ServerFailed) and not turned_away:
-        return build_outcome_unknown(error)
-    return error
 
 
 def build_outcome_unknown(cause: PlatformError) -> OutcomeUnknown:
@@ -117,25 +91,6 @@ def build_outcome_unknown(cause: PlatformError) -> OutcomeUnknown:
         platform_code=cause.platform_code,
         request_id=cause.request_id,
     )
-
-
-def is_worth_repeating(error: PlatformError) -> bool:
-    """Whether a read that failed so may succeed a moment later."""
-    if isinstance(error, Unreachable):
-        return error.code != NOT_TRUSTED
-    return isinstance(error, ServerFailed | Throttled)
-
-
-def is_safe_to_repeat(error: PlatformError) -> bool:
-    """Whether a changing request that failed so, after `judge_write`, may be sent again."""
-    if isinstance(error, Unreachable):
-        return error.code != NOT_TRUSTED
-    return error.status in (429, 503) and is_gateway_code(error.platform_code)
-
-
-def is_gateway_code(code: str | None) -> bool:
-    """Whether the API gateway answered, in front of the service."""
-    return code is not None and code.startswith(_GATEWAY_PREFIXES)
 
 
 def reword(error: ErrorT, message: str) -> ErrorT:
@@ -152,6 +107,13 @@ def reword(error: ErrorT, message: str) -> ErrorT:
     )
 
 
+def name_answer(error: ErrorT, answer: Answer) -> ErrorT:
+    """The same error, saying which request it is the answer to."""
+    named = reword(error, f"{answer.where}: {error.message}")
+    named.status, named.request_id = answer.status, answer.request_id
+    return named
+
+
 def shorten(text: str) -> str:
     """Words of the platform, cut to a length that fits a message, safe to encode as UTF-8."""
     whole = text.strip()
@@ -159,30 +121,54 @@ def shorten(text: str) -> str:
     return cut.encode("utf-8", "replace").decode("utf-8")
 
 
-def _classify(
-    status: int, code: str | None, is_action: bool
-) -> tuple[type[PlatformError], str | None, str, str | None]:
-    """Error class, our code (None: the class's own), what happened, hint. Codes: [10.2], [10.3]."""
-    if 300 <= status <= 399:
-        return RequestRefused, "redirect", "redirects are not followed, because credentials would travel along", None
-    if status == 401:
-        if code == _NOT_VISIBLE:
-            return NotFound, None, "not found", _NOT_FOUND_HINT
-        return Unauthorized, None, "not accepted", None
-    if status == 403:
-        return RequestRefused, "forbidden", "this user is not allowed to do that", _FORBIDDEN_HINT
-    if status == 404:
-        if is_gateway_code(code):
-            return RequestRefused, "no_such_api", "the gateway knows no such request", _NO_API_HINT
-        return NotFound, None, "not found", _NOT_FOUND_HINT
-    if status == 429:
-        return Throttled, None, "too many requests; this one was not carried out", None
-    if status == 408 or status >= 500:
-        return ServerFailed, None, "the platform failed to answer", None
-    if is_action and status in (400, 409) and code != _UNKNOWN_VERB and not is_gateway_code(code):
-        # Which status and code the platform uses for a busy component is unknown [U8]; re-reading tells.
-        return StateConflictOnPlatform, None, "the component's state does not allow this now", None
-    return RequestRefused, None, "refused", None
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """The error of a failure: its class, what happened, what to do, and our code where it is not the class's own."""
+
+    kind: type[PlatformError]
+    what: str
+    hint: str | None = None
+    code: str | None = None
+
+
+_FAILED = _Meaning(ServerFailed, "the platform failed to answer")
+_THROTTLED = _Meaning(Throttled, "too many requests; this one was not carried out")
+_MISSING = _Meaning(
+    NotFound, "not found", "the platform says this of what does not exist and of what this user may not see"
+)
+_REFUSED = _Meaning(RequestRefused, "refused")
+_MEANINGS: Mapping[Failure, _Meaning] = {
+    Failure.REDIRECT: _Meaning(
+        RequestRefused, "redirects are not followed, because credentials would travel along", code="redirect"
+    ),
+    Failure.NOT_VISIBLE: _MISSING,
+    Failure.UNAUTHORIZED: _Meaning(Unauthorized, "not accepted"),
+    Failure.FORBIDDEN: _Meaning(
+        RequestRefused,
+        "this user is not allowed to do that",
+        "the user needs servicestage:app:listComponent and servicestage:app:listApplication to read, "
+        "servicestage:app:modifyComponent to change",
+        "forbidden",
+    ),
+    Failure.NO_SUCH_API: _Meaning(
+        RequestRefused,
+        "the gateway knows no such request",
+        "no such address on this host: check endpoint and project_id",
+        "no_such_api",
+    ),
+    Failure.MISSING: _MISSING,
+    Failure.TIMED_OUT: _FAILED,
+    Failure.THROTTLED_AT_GATEWAY: _THROTTLED,
+    Failure.THROTTLED: _THROTTLED,
+    Failure.TURNED_AWAY: _FAILED,
+    Failure.UNAVAILABLE: _FAILED,
+    Failure.LOST_BEHIND_GATEWAY: _FAILED,
+    Failure.FAILED: _FAILED,
+    Failure.REFUSED_AT_GATEWAY: _REFUSED,
+    Failure.UNKNOWN_VERB: _REFUSED,
+    Failure.CONFLICT: _Meaning(StateConflictOnPlatform, "the component's state does not allow this now"),
+    Failure.REFUSED: _REFUSED,
+}
 
 
 def _parse_error_body(answer: Answer) -> tuple[str | None, str | None, str | None]:

@@ -53,6 +53,12 @@ class Renewed(Generic[T]):
     def has_value(self) -> bool:
         return self._value is not None
 
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until the value ends; None without one, and where the giver did not say."""
+        left = self._ends_at - self._clock()
+        return left if self.has_value and math.isfinite(left) else None
+
     async def ensure_fresh(self) -> None:
         """Have a value that is good for a while. Raises what `fetch` raises.
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeVar, cast
 
-from statetool.core.canonical import rule_from_json
 from statetool.core.model import (
     Address,
     Application,
+    Artifact,
     Closer,
     ContentRule,
     GrayRule,
@@ -28,7 +28,6 @@ from statetool.core.model import (
     StatusClass,
     classify_status,
 )
-from statetool.core.plan import Verb
 from statetool.errors import RequestRefused
 from statetool.servicestage.fields import (
     build_unreadable,
@@ -51,6 +50,7 @@ NO_STATUS = "NO_STATUS"
 """Stands for a component whose status the platform leaves out (a draft); like any unlisted word it means busy."""
 
 _JOB_FAILURES = frozenset({"FAILED", "UNKNOWN", "CANCELLED", "PARTIALLY_FAILED", "ROLLBACKED"})
+_DELETION = frozenset({"DELETING", "DELETED"})
 _TASK_SUCCESSES = frozenset({"SUCCEEDED", "SKIPPED"})
 _MAX_PERCENT = 100
 
@@ -93,6 +93,16 @@ def parse_component(body: Json, observed: Observed) -> Observed:
     )
 
 
+def parse_existence(body: Json) -> bool:
+    """Whether the detail is of a component that is there, and not of one that is being deleted or was [6].
+
+    Raises AnswerUnreadable.
+    """
+    status = parse_optional_object(parse_object(body, ""), "status", "")
+    word = parse_optional_text(status, "component_status", "status") or ""
+    return word.strip().upper() not in _DELETION
+
+
 def parse_closer(detail: Json, records: Json) -> Closer:
     """What detail (3.3) and records (8) add to a row. Raises AnswerUnreadable."""
     body = parse_object(detail, "")
@@ -103,8 +113,17 @@ def parse_closer(detail: Json, records: Json) -> Closer:
         configured_replicas=parse_optional_count(body, "replica", ""),
         rule=_parse_rule(gray, at),
         remaining_batches=parse_optional_count(gray, "remaining_batch", at),
+        artifact=_parse_artifact(parse_optional_object(body, "source", "")),
         records=_parse_records(records),
     )
+
+
+def _parse_artifact(source: Mapping[str, Json]) -> Artifact | None:
+    """What the component runs from [3.2]; None where it can't be told, or is built from code."""
+    kind, url = parse_optional_text(source, "kind", "source"), parse_optional_text(source, "url", "source")
+    if url is None or kind is None or kind.lower() not in ("image", "package"):
+        return None
+    return Artifact(cast(Literal["image", "package"], kind.lower()), url)
 
 
 def parse_job(body: Json, job_id: str) -> Job:
@@ -138,33 +157,6 @@ def parse_action_answer(body: Json) -> str | None:
             hint="the component's page in the console shows why",
         )
     return job_id
-
-
-def build_action_body(verb: Verb, parameters: Mapping[str, Json]) -> dict[str, Json]:
-    """The body of one action [4.1]: `{action}` or `{action, parameters}`.
-
-    `parameters` are the plan's: replica, version, or for modify_gray_rule a rule in canonical form. Raises
-    RequestRefused where that rule is none.
-    """
-    sent = _gray_rule_parameters(parameters) if verb is Verb.MODIFY_GRAY_RULE else dict(parameters)
-    return {"action": verb.value, **({"parameters": sent} if sent else {})}
-
-
-def _gray_rule_parameters(parameters: Mapping[str, Json]) -> dict[str, Json]:
-    """How a gray rule is spelled for modify_gray_rule. The vendor documents no body for it at all [U1, 4.4].
-
-    Assumed: the part of deploy_strategy.gray_release that can change while it runs, laid flat. The policy is
-    upper case [U2]; match mode, types and conditions are as listed in 5.1.
-    """
-    rule = rule_from_json(parameters)
-    if rule is None:
-        raise RequestRefused("a gray rule needs a weight or rules; nothing was sent", code="bad_parameters")
-    if rule.weight is not None:
-        return {"type": "WEIGHT", "first_batch_weight": rule.weight}
-    rules: list[Json] = [
-        {"type": one.type, "key": one.key, "condition": one.condition, "value": one.value} for one in sorted(rule.rules)
-    ]
-    return {"type": "CONTENT", "rule_match_mode": rule.match, "rules": rules}
 
 
 def _parse_page(body: Json, key: str, parse_row: Callable[[Mapping[str, Json], str], T]) -> Page[T]:

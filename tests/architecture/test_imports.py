@@ -28,13 +28,14 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("schema",),
     ("core",),
     EDGES,
+    ("freeze",),
     # statetool.yaml is read with the reader of manifests: same syntax, same errors, same places.
     ("config", "credentials"),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "connection"),
+    ("surroundings", "planfile", "connection", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter"),
+    ("housekeeping", "starter", "overview", "doctor", "raw_action"),
     ("cli",),
     ("__main__",),
 )
@@ -45,11 +46,12 @@ SANDBOX_USERS = ("connection", "housekeeping")
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
-    "httpx": ("servicestage", "sandbox.control", "connection"),  # connection: the transport of the in-process sandbox
+    "httpx": ("servicestage", "sandbox.control", "sandbox.transport"),
     "yaml": ("manifest", "sandbox.seedfile"),
     "deepdiff": ("core",),
     "jsonschema": ("schema",),
     "rich": ("render",),
+    "dateutil": ("freeze",),
     "filelock": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,12 @@ sys.stderr.write(json.dumps({"code": code, "modules": sorted(sys.modules)}))
 """
 
 
-def loaded_by(folder: Path, *arguments: str, code: int = 0) -> set[str]:
+def loaded_by(folder: Path, *arguments: str, code: int = 0, environ: Mapping[str, str] | None = None) -> set[str]:
     """The heavy modules that a fresh process has loaded when the command is done."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *arguments],
         cwd=folder,
-        env={"PYTHONPATH": str(Path(statetool.__file__).parents[1])},
+        env={"PYTHONPATH": str(Path(statetool.__file__).parents[1]), **(environ or {})},
         capture_output=True,
         text=True,
         check=True,
@@ -54,3 +55,22 @@ def test_what_is_offline_loads_no_network(tmp_path: Path) -> None:
     loaded = loaded_by(tmp_path, "validate")
     assert loaded >= {"yaml"}
     assert not loaded & {"httpx", "starlette", "uvicorn", "sqlite3", "rich", "deepdiff"}
+
+
+def asked(words: str) -> dict[str, str]:
+    """The variables of a shell that completes the last of these words."""
+    return {"_STATETOOL_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+
+
+@pytest.mark.parametrize("words", ["statetool ", "statetool st", "statetool --", "statetool completion "])
+def test_completing_a_command_loads_nothing_heavy(tmp_path: Path, words: str) -> None:
+    """It happens at a key press; the commands themselves stay unloaded."""
+    assert loaded_by(tmp_path, environ=asked(words)) == set()
+
+
+@pytest.mark.parametrize("words", ["statetool plan --", "statetool state show ", "statetool rollout clear "])
+def test_completing_within_a_command_loads_no_more_than_its_options_take(tmp_path: Path, words: str) -> None:
+    """Neither the network, nor the check of a configuration, nor anything for looks."""
+    (tmp_path / "statetool.yaml").write_text("version: 1\nstate: {path: kept.json}\n")
+    (tmp_path / "kept.json").write_text('{"components": {"shop/cart": {}}}')
+    assert loaded_by(tmp_path, environ=asked(words)) <= {"yaml", "asyncio"}

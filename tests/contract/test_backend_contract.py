@@ -277,3 +277,22 @@ def test_reading_needs_no_lock(client: Client) -> None:
 def test_the_location_is_named(client: Client) -> None:
     """For messages, and the same for every client."""
     assert client().location == client().location != ""
+
+
+def test_the_holder_of_a_lock_can_be_told_without_taking_it(client: Client) -> None:
+    """By every client, as often as it is asked; the holder still writes afterwards."""
+    one, two = client(), client()
+    assert two.find_holder() is None
+    with one.lock(info(), 0, silent) as lease:
+        assert two.find_holder() == two.find_holder() == info()
+        assert one.write(None, first_state(), lease).serial == 1
+    assert two.find_holder() is None
+
+
+def test_nothing_speaks_against_a_place_that_works(client: Client) -> None:
+    """Before the first save and after it; looking stores nothing."""
+    backend = client()
+    assert backend.check_place() == ()
+    assert backend.read() is None
+    store(backend, None, first_state())
+    assert client().check_place() == ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -72,8 +72,9 @@ def loopback(answer: Answerer) -> Iterator[Loopback]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(reply.body) + (100 if reply.truncate else 0)))
             self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(reply.body)
+            with suppress(ConnectionError):  # a client may have what it wants to know, and hang up
+                self.end_headers()
+                self.wfile.write(reply.body)
 
         def log_message(self, *_: object) -> None:
             """Tests read `asked` instead."""
@@ -91,11 +92,12 @@ def loopback(answer: Answerer) -> Iterator[Loopback]:
             thread.join()
 
 
-def forward(endpoint: str, asked: Asked) -> Reply:
-    """What the server at `endpoint` answers to the same request."""
+def forward(endpoint: str, asked: Asked, *, keep_host: bool = False) -> Reply:
+    """What the server at `endpoint` answers to the same request. A signature covers the host it was sent to."""
+    dropped = HOP_HEADERS - {"host"} if keep_host else HOP_HEADERS
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=30)
     try:
-        headers = {name: value for name, value in asked.headers.items() if name not in HOP_HEADERS}
+        headers = {name: value for name, value in asked.headers.items() if name not in dropped}
         connection.request(asked.method, asked.path, asked.body or None, headers)
         answer = connection.getresponse()
         kept = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_HEADERS}

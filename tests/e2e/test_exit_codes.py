@@ -376,6 +376,21 @@ ROWS = [
     Row("sandbox serve --port 99999", 64, settled, None),
     Row("schema plan", 0, settled, None),
     Row("schema nonsense", 64, settled, None),
+    Row("action scale shop/pay --replica 9 --auto-approve", 0, settled, "events"),
+    Row("action scale shop/cart --replica 9 --auto-approve", 3, failing, "events"),
+    Row("action rollback shop/pay --version 9.9.9 --auto-approve", 4, settled, "events"),
+    Row("action scale shop/pay --replica 9", 7, settled, None, typed="no\n"),
+    Row("action scale shop/nobody --replica 9 --auto-approve", 1, settled, ERROR),
+    Row("action scale shop/pay --replica 9 --auto-approve", 5, settled, ERROR, locked=True),
+    Row("action scale shop/pay --auto-approve", 64, settled, ERROR),
+    Row("doctor", 0, settled, "doctor"),
+    Row("doctor", 1, no_project, "doctor"),
+    Row("doctor extra", 64, settled, ERROR),
+    Row("config show", 0, settled, "settings"),
+    Row("config show", 1, no_project, ERROR),
+    Row("config show extra", 64, settled, ERROR),
+    Row("completion bash", 0, no_project, None),
+    Row("completion nonsense", 64, no_project, None),
     Row("version", 0, no_project, "version"),
     Row("version extra", 64, no_project, ERROR),
     Row("--version", 0, no_project, None),
@@ -428,7 +443,8 @@ def test_exit_code_in_text_mode(
     assert code == row.code, told
     assert "Traceback" not in told.err
     assert "internal_error" not in told.err
-    if code in (ExitCode.ERROR, ExitCode.LOCKED, ExitCode.USAGE):
+    # What doctor finds is its report, also where something failed.
+    if code in (ExitCode.ERROR, ExitCode.LOCKED, ExitCode.USAGE) and row.command != "doctor":
         assert "error[" in told.err
         assert told.out == ""
     else:

@@ -169,24 +169,98 @@ def test_an_empty_platform_is_no_error_of_its_own(shop: ProjectFolder) -> None:
     assert len(platform.asked) == 1
 
 
-def test_an_empty_list_forgets_nothing_by_itself(front: Front, shop: ProjectFolder) -> None:
-    """Recorded components that a list no longer shows are denied, stay recorded, and nothing is sent."""
+EMPTY = {"components": b'{"count": 0, "components": []}', "applications": b'{"count": 0, "applications": []}'}
 
-    def empty(asked: Asked) -> Reply:
-        if asked.path.split("?")[0].endswith("/components"):
-            return text('{"count": 0, "components": []}')
+
+def hiding(front: Front, what: str, by_id: Reply | None = None) -> Answerer:
+    """Forwards all, but shows empty lists of `what`; who asks for a component by id gets `by_id`, if that is given."""
+
+    def answer(asked: Asked) -> Reply:
+        path = asked.path.split("?")[0]
+        if path.endswith(f"/{what}"):
+            return Reply(200, EMPTY[what], JSON)
+        if by_id is not None and re.search("/components/[^/]+$", path):
+            return by_id
         return front.forward(asked)
 
+    return answer
+
+
+@pytest.mark.parametrize("what", EMPTY)
+@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+def test_what_answers_by_its_id_is_not_missing(front: Front, shop: ProjectFolder, what: str, command: str) -> None:
+    """Lists that lack what is recorded are doubted: exit 1, by name, and neither state nor platform is touched."""
     with front.stand(front.forward):
         shop.call("apply", "--auto-approve")
     state, sent = shop.state, shop.log()
-    with front.stand(empty) as platform:
-        # The endpoint is another, the state the same: what matters is what is not there.
-        denied = shop.run("apply", "--auto-approve", code=4)
+    with front.stand(hiding(front, what)) as platform:
+        refused = shop.call(command, *(["--auto-approve"] if command == "apply" else []), code=1)
+        in_json = shop.call("plan", "--json", code=1)
+    assert "error[list_incomplete]" in refused.err
+    assert "shop/cart" in refused.err
+    assert in_json.codes == ["list_incomplete"]
+    by_id = [asked for asked in platform.asked if "/components/" in asked.path]
+    assert len(by_id) == (4 if what == "components" else 2), "every one, or one for an application that is not listed"
+    assert platform.changing == []
+    assert (shop.state, shop.log()) == (state, sent)
+
+
+MISSING = {
+    "404": Reply(404, b'{"error_code": "SVCSTG.00100404", "error_msg": "component not found"}', JSON),
+    "401": Reply(401, b'{"error_code": "SVCSTG.00100401", "error_msg": "not found"}', JSON),
+}
+
+
+@pytest.mark.parametrize("what", EMPTY)
+@pytest.mark.parametrize("said", MISSING)
+def test_what_is_missing_twice_is_missing(front: Front, shop: ProjectFolder, what: str, said: str) -> None:
+    """Not in the list, and not by its id: denied by name, exit 4. It stays recorded, and nothing is sent."""
+    with front.stand(front.forward):
+        shop.call("apply", "--auto-approve")
+    state, sent = shop.state, shop.log()
+    with front.stand(hiding(front, what, MISSING[said])) as platform:
+        denied = shop.call("apply", "--auto-approve", code=4)
         assert platform.changing == []
     assert "component_not_found" in denied.out
     assert set(shop.state["components"]) == set(state["components"])
     assert shop.log() == sent
+
+
+def test_an_application_that_was_renamed_is_not_missing(front: Front, shop: ProjectFolder) -> None:
+    """It is listed, under another name: denied by name, and the plan says what to write."""
+    with front.stand(front.forward):
+        shop.call("apply", "--auto-approve")
+
+    def renamed(asked: Asked) -> Reply:
+        got = front.forward(asked)
+        return replace(got, body=got.body.replace(b'"shop"', b'"store"'))
+
+    with front.stand(renamed) as platform:
+        denied = shop.call("plan", code=4)
+        assert not [asked for asked in platform.asked if "/components/" in asked.path]
+        shop.manifest(MANIFEST.replace("application: shop", "application: store"))
+        moved = shop.call("plan")
+    assert "store/cart" in denied.out
+    assert "2 to move. 0 actions." in moved.out
+
+
+@pytest.mark.parametrize(
+    ("by_id", "code"),
+    [
+        (Reply(403, b'{"error_code": "APIGW.0302"}', JSON), "forbidden"),
+        (Reply(404, b'{"error_code": "APIGW.0101"}', JSON), "no_such_api"),
+        (Reply(401, b'{"error_code": "APIGW.0301"}', JSON), "unauthorized"),
+        (Reply(200, b"<html>login</html>", {"Content-Type": "text/html"}), "answer_unreadable"),
+    ],
+    ids=["forbidden", "wrong address", "not accepted", "a page"],
+)
+def test_any_other_answer_proves_nothing(front: Front, shop: ProjectFolder, by_id: Reply, code: str) -> None:
+    """Only the platform's own word for missing counts: the command ends with what came instead."""
+    with front.stand(front.forward):
+        shop.call("apply", "--auto-approve")
+    with front.stand(hiding(front, "components", by_id)):
+        refused = shop.call("plan", code=1)
+    assert f"error[{code}]" in refused.err
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

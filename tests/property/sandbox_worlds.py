@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 from hypothesis import strategies as st
 
 from statetool import workflow
@@ -36,7 +35,8 @@ from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import StateConflict
 from statetool.manifest.loader import load_manifests
-from statetool.sandbox import LogEntry, Sandbox, SandboxError, create_app
+from statetool.sandbox import LogEntry, Sandbox, SandboxError, SandboxTransport
+from statetool.sandbox.switches import CHOICES
 from statetool.servicestage.client import ServiceStage
 
 T = TypeVar("T")
@@ -110,6 +110,8 @@ class Shop:
     seed: Mapping[str, Any]
     abort: str = "rollback"
     backend: MemoryBackend = field(default_factory=MemoryBackend)
+    events: list[Event] = field(default_factory=list)
+    """Of the last run."""
 
     def __enter__(self) -> Shop:
         self._loop = _VirtualLoop()
@@ -204,9 +206,13 @@ class Shop:
 
     @asynccontextmanager
     async def _connect(self) -> Any:
-        transport = httpx.ASGITransport(app=create_app(self.sandbox, token=None), raise_app_exceptions=True)
         async with ServiceStage(
-            ENDPOINT, PROJECT, auth=None, transport=transport, jitter=lambda: 0.5, clock=self._loop.time
+            ENDPOINT,
+            PROJECT,
+            auth=None,
+            transport=SandboxTransport(self.sandbox),
+            jitter=lambda: 0.5,
+            clock=self._loop.time,
         ) as platform:
             yield platform
 
@@ -245,7 +251,7 @@ class Shop:
 
     async def _execute(self, plan: Plan, observed: Sequence[Observed]) -> RunSummary:
         """The inside of workflow.apply_manifests, approved."""
-        events: list[Event] = []
+        events = self.events = list[Event]()
         run = Run("run-1", self._now, self._loop.time, asyncio.sleep, lambda: 0.5, "tester@here")
         with self.backend.lock(LOCK, 0, lambda holder: None) as lease:
             stored = self.backend.read()
@@ -329,22 +335,15 @@ def _knows_gray(recorded: Recorded | None) -> bool:
     return recorded is not None and recorded.wish.picture is not None and recorded.wish.picture.gray is not None
 
 
+NOT_HERE = {"token_seconds", "projects", "put_replica", "put_omitted", "version_reuse"}
+"""Switches of what no story here asks for: tokens, projects, and deployments."""
+
+
 def switches() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "job_seconds": st.sampled_from([0, 0.3, 6]),
-            "stale_ms": st.sampled_from([0, 3000]),
-            "graying_shows": st.sampled_from(["stable", "candidate"]),
-            "gray_continue": st.sampled_from(["all", "per_batch"]),
-            "gray_job": st.sampled_from(["succeeded", "running"]),
-            "rollback_replicas": st.sampled_from(["keep", "restore"]),
-            "scaling_status": st.sampled_from(["UPGRADING", "SCALING"]),
-            "missing": st.sampled_from(["401", "404"]),
-            "job_case": st.sampled_from(["lower", "upper"]),
-            "action_body": st.sampled_from(["new", "old", "both"]),
-        },
-    )
+    """Any combination of what the platform's documents leave open."""
+    words = {name: st.sampled_from(choices) for name, choices in CHOICES.items() if name not in NOT_HERE}
+    times = {"job_seconds": st.sampled_from([0, 0.3, 6]), "stale_ms": st.sampled_from([0, 3000])}
+    return st.fixed_dictionaries({}, optional={**times, **words})
 
 
 @st.composite

@@ -13,9 +13,10 @@ from statetool.core.model import Address, Application, ContentRule, GrayRule, Ob
 from statetool.core.plan import Verb
 from statetool.errors import PlatformError
 from statetool.servicestage.answer import Answer, parse_json
-from statetool.servicestage.problems import build_error, judge_write
+from statetool.servicestage.problems import build_error
+from statetool.servicestage.requests import build_action_body
+from statetool.servicestage.retries import Next, what_next
 from statetool.servicestage.wire import (
-    build_action_body,
     parse_action_answer,
     parse_applications,
     parse_closer,
@@ -161,7 +162,7 @@ def test_any_json_is_read_or_refused_with_a_platform_error(body: Any, other: Any
 def test_any_bytes_become_json_or_a_platform_error(
     body: bytes, status: int, headers: dict[str, str], is_action: bool
 ) -> None:
-    """Bodies, statuses and headers of any kind have a typed error, and a judgement for writes."""
+    """Bodies, statuses and headers of any kind have a typed error, and something follows from it."""
     answer = Answer("GET https://platform.test/x", status, headers, body)
     try:
         parse_json(answer)
@@ -169,7 +170,8 @@ def test_any_bytes_become_json_or_a_platform_error(
         unreadable.message.encode("utf-8")
     error = build_error(answer, is_action=is_action)
     assert error.retry_after_s is None or 0 <= error.retry_after_s <= 120
-    assert isinstance(judge_write(error), PlatformError)
+    assert what_next(error, is_action=False) is not Next.UNKNOWN
+    assert isinstance(what_next(error, is_action=True), Next)
     error.message.encode("utf-8")
 
 
@@ -187,5 +189,5 @@ RULES = st.integers(0, 100).map(lambda weight: GrayRule(weight=weight)) | st.bui
 @given(RULES)
 def test_a_rule_that_is_sent_reads_back_as_itself(rule: GrayRule) -> None:
     """Through the plan's spelling and the platform's."""
-    sent = build_action_body(Verb.MODIFY_GRAY_RULE, rule_to_json(rule))["parameters"]
+    sent = build_action_body(Verb.MODIFY_GRAY_RULE, rule_to_json(rule), "flat")["parameters"]
     assert parse_closer({"deploy_strategy": {"gray_release": sent}}, {"count": 0, "records": []}).rule == rule

@@ -2,11 +2,15 @@
 
 import dataclasses
 import json
+import sys
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from statetool.sandbox import Sandbox
+
+sys.path.insert(0, str(Path(__file__).parent))  # for vendor_models
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 

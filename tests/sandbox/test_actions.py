@@ -35,6 +35,27 @@ def test_scale_on_virtual_machines(world):
     assert world.row("shop/machine")["status"]["artifact"]["type"] == "package"
 
 
+@pytest.mark.parametrize("hosts", [None, [], [""], ["a", 3], "a", {}])
+def test_scaling_virtual_machines_needs_hosts(world, hosts):
+    """A list with at least one text, none of them empty [06_0082]."""
+    assert world.act("shop/machine", "scale", replica=3, hosts=hosts) == (400, "SVCSTG.00100400")
+
+
+def test_hosts_are_in_the_log(world):
+    """What came can be looked at; what it means is not known (U17)."""
+    assert world.done("shop/machine", "scale", replica=3, hosts=["a", "b"]) == "SUCCEEDED"
+    assert world.sandbox.log()[-1].body["parameters"] == {"replica": 3, "hosts": ["a", "b"]}
+    assert world.status("shop/machine") == ("RUNNING", 3, 3)
+
+
+def test_the_last_virtual_machine_stays(world):
+    """With one instance only scaling out is possible; a scale to the same number is none (section 13.4)."""
+    assert world.done("shop/machine", "scale", replica=1, hosts=["a"]) == "SUCCEEDED"
+    assert world.act("shop/machine", "scale", replica=0, hosts=["a"]) == (400, "SVCSTG.00100400")
+    assert world.done("shop/machine", "scale", replica=1, hosts=["a"]) == "SUCCEEDED"
+    assert world.done("shop/machine", "scale", replica=2, hosts=["a", "b"]) == "SUCCEEDED"
+
+
 @pytest.mark.parametrize(
     ("address", "action", "during", "after"),
     [

@@ -383,3 +383,13 @@ def test_unknown_paths_come_before_credentials(door):
         assert door.code(door.signed(path="/v3/x/nothing", sk="wrong")) == (404, "APIGW.0101")
     assert door.code(door.send("DELETE", "/v3/projects")) == (404, "APIGW.0101")
     assert door.code(door.signed()) == LET_IN
+
+
+def test_a_gateway_whose_clock_is_off(door):
+    """A fault moves the clock signatures are checked against; the header Date tells by how much."""
+    door.sandbox.set_faults([{"kind": "clock_skew", "seconds": 16 * 60, "times": 2}])
+    answer = door.signed()
+    assert door.code(answer) == SKEWED
+    assert answer.headers["Date"] == "Fri, 15 Jan 2027 08:16:00 GMT"
+    assert door.code(door.signed(at=door.now + 16 * 60)) == LET_IN
+    assert door.code(door.signed()) == LET_IN

@@ -109,6 +109,20 @@ def test_create_where_something_is_missing_or_taken(make_world):
     assert create(world, name="cart", environment_id=test["id"])[0] == 200
 
 
+def test_a_creation_that_fails(world):
+    """FAILED, and so its record; it can be deleted (section 6)."""
+    world.sandbox.set_faults([{"kind": "job_failed", "action": "create", "message": "no nodes"}])
+    detail = world.detail("shop/cart")
+    body = {key: detail[key] for key in ("runtime_stack", "source", "replica", "refer_resources", "environment_id")}
+    shop = world.path("shop/cart").split("/components")[0]
+    code, answer = world.send("POST", f"{shop}/components", {**body, "name": "fresh", "version": "1.0.0"})
+    assert code == 200
+    world.clock.tick(1)
+    assert (world.job(answer["job_id"]), world.status("shop/fresh")) == ("FAILED", ("FAILED", 0, 0))
+    assert world.records("shop/fresh")[0]["status"] == "FAILED"
+    assert world.send("DELETE", world.path("shop/fresh"))[0] == 200
+
+
 @pytest.mark.parametrize(
     "strategy",
     [None, {"type": "OneBatchRelease"}, {"type": "RollingRelease", "rolling_release": {"batches": 2}}],

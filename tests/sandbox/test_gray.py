@@ -204,3 +204,42 @@ def test_the_gray_job_may_still_run_at_the_pause(make_world):
     assert world.job(job_id) == "RUNNING"
     assert world.done("shop/search", "continue_deploy") == "SUCCEEDED"
     assert world.job(job_id) == "SUCCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("body", "form", "code"),
+    [
+        ({}, "empty", 200),
+        ({"parameters": None}, "empty", 200),
+        ({"parameters": {}}, "empty", 200),
+        ({"parameters": {"first_batch_weight": 30}}, "flat", 200),
+        ({"parameters": {"gray_release": {"type": "weight", "first_batch_weight": 30}}}, "gray_release", 200),
+        ({"parameters": {"gray_release": {}}}, "gray_release", 200),
+        ({"parameters": {"gray_release": None, "first_batch_weight": 30}}, "flat", 200),
+        (
+            {"parameters": {"deploy_strategy": {"type": "GrayRelease", "gray_release": {"first_batch_weight": 30}}}},
+            "deploy_strategy",
+            200,
+        ),
+        ({"parameters": {"deploy_strategy": {"type": "GrayRelease"}}}, "deploy_strategy", 200),
+        ({"parameters": {"first_batch_weight": 300}}, "flat", 400),
+        ({"parameters": {"deploy_strategy": {"gray_release": []}}}, "deploy_strategy", 400),
+        ({"parameters": []}, "flat", 400),
+    ],
+)
+def test_the_form_of_a_gray_rule_is_reported(world, body, form, code):
+    """Whether it was accepted or not; what is not mentioned does not change."""
+    assert world.post("shop/search", {"action": "modify_gray_rule", **body})[0] == code
+    world.clock.tick(1)
+    assert [(entry.gray_rule_body, entry.status_code) for entry in world.sandbox.log()] == [(form, code)]
+    shown = world.detail("shop/search")["deploy_strategy"]["gray_release"]
+    assert shown["first_batch_weight"] == (30 if "30" in str(body) and code == 200 else 10)
+
+
+def test_other_requests_have_no_gray_rule(world):
+    """Neither other actions, nor nonsense, nor the word where it means nothing."""
+    world.act("shop/cart", "restart")
+    world.send("POST", f"{world.path('shop/cart')}/action", ["modify_gray_rule"])
+    world.send("POST", "/components/action", {"action": "modify_gray_rule", "components": []})
+    world.deploy("shop/cart", "1.5.0")
+    assert [entry.gray_rule_body for entry in world.sandbox.log()] == [None] * 4

@@ -12,6 +12,7 @@ from statetool.sandbox import Sandbox, SandboxError, create_app
 
 PROJECT = "/v3/0123456789abcdef0123456789abcdef/cas"
 SEED = """
+sandbox: {stale_ms: 0}
 applications:
   shop:
     environment: prod

@@ -174,16 +174,49 @@ def test_a_newer_format_is_refused(opened, file):
         Sandbox.open(file)
 
 
+def name_the_version_in_use(connection):
+    """Write components as formats up to 3 did: with the version in use instead of its record's position."""
+    connection.execute(
+        """UPDATE components SET body = json_set(json_remove(body, '$.used'), '$.current',
+           json_extract(body, '$.records[' || json_extract(body, '$.used') || '].version'))"""
+    )
+
+
+@pytest.mark.parametrize("more", ["", ", gray: {version: 1.3.0, weight: 10}"])
+def test_the_record_in_use_is_found_in_an_older_format(opened, file, more):
+    """Components of formats up to 3 know the version in use; everything reads as before, and the log goes on."""
+    seed = SEED.replace("{version: 1.0.0", "{version: 1.2.0, history: [1.0.0, 1.1.0]" + more)
+    sandbox = opened()
+    sandbox.seed(seed, "seed.yaml")
+    paths = [cart_path(sandbox), f"{cart_path(sandbox)}/records"]
+    before = [sandbox.handle("GET", path).body for path in paths]
+    act(sandbox, action="explode")
+    connection = sqlite3.connect(file)
+    name_the_version_in_use(connection)
+    connection.execute("ALTER TABLE log DROP COLUMN gray_rule_body")
+    connection.execute("PRAGMA user_version = 3")
+    connection.commit()
+    connection.close()
+    sandbox = opened()
+    assert [sandbox.handle("GET", path).body for path in paths] == before
+    act(sandbox, action="modify_gray_rule")
+    assert [entry.gray_rule_body for entry in sandbox.log()] == [None, "empty"]
+
+
 def test_an_older_format_is_brought_up(opened, file):
-    """A world made before applications had descriptions and components could be deleted is used as it is."""
+    """A world made before components could be deleted and things could go wrong is used as it is."""
     opened().seed(SEED, "seed.yaml")
     connection = sqlite3.connect(file)
-    for table, column in (("applications", "body"), ("environments", "body"), ("components", "gone_ms")):
+    added = [("applications", "body"), ("environments", "body"), ("components", "gone_ms"), ("log", "fault")]
+    for table, column in [*added, ("log", "gray_rule_body")]:
         connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("DROP TABLE faults")
+    name_the_version_in_use(connection)
     connection.execute("PRAGMA user_version = 1")
     connection.commit()
     connection.close()
     sandbox = opened(job_seconds=0)
+    assert sandbox.faults() == []
     assert sandbox.handle("GET", f"{PROJECT}/applications").body["applications"][0]["name"] == "shop"
     assert sandbox.handle("DELETE", cart_path(sandbox)).status_code == 200
     assert sandbox.handle("GET", f"{PROJECT}/components").body["count"] == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
@@ -10,6 +11,7 @@ from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
 from huaweicloudsdkcore.region.region import Region
 from huaweicloudsdkservicestage import v3 as sdk
 from huaweicloudsdkservicestage.v3 import ServiceStageClient, ShowComponentsRequest
+from vendor_models import NEWER, ensure_nothing_lost, part, plain, strangers
 
 from statetool.sandbox import ControlClient
 
@@ -105,55 +107,6 @@ NODE = sdk.ReferResourceCreate(
 RULE = sdk.DeployStrategyGrayReleaseRules(type="header", key="x-tier", condition="equal", value="beta")
 
 
-def plain(value):
-    """A value of the SDK's models as JSON values, without what is not set."""
-    if hasattr(value, "attribute_map"):
-        fields = ((name, getattr(value, key)) for key, name in value.attribute_map.items())
-        return {name: plain(item) for name, item in fields if item is not None}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    return value if isinstance(value, str | int | float | bool | None) else str(value.value)
-
-
-def part(sent, shown):
-    """Whether all of `sent` is in `shown`; lists may go on."""
-    if isinstance(sent, dict):
-        return isinstance(shown, dict) and all(key in shown and part(sent[key], shown[key]) for key in sent)
-    if isinstance(sent, list):
-        return len(shown) >= len(sent) and all(part(a, b) for a, b in zip(sent, shown, strict=False))
-    return sent == shown
-
-
-def ensure_nothing_lost(answer, but=()):
-    """Every field of the SDK's model came, and every value that came is in the model as it was sent.
-
-    `but`: fields of the model the documents leave to the circumstances.
-    """
-    raw = json.loads(answer.raw_content)
-    for name in answer.attribute_map.values():
-        assert name in raw or name in but, f"{type(answer).__name__}.{name} did not come"
-
-    def compare(model, value, where):
-        if value == "GRAYING":
-            # A word in no version of the SDK, which reads it as nothing: the platform's gap, not the sandbox's.
-            assert where.endswith(".component_status") and plain(model) == {}
-        elif isinstance(value, dict) and hasattr(model, "attribute_map"):
-            for key, name in model.attribute_map.items():
-                if value.get(name) is not None:
-                    compare(getattr(model, key), value[name], f"{where}.{name}")
-        elif isinstance(value, list):
-            assert len(model) == len(value), where
-            for index, pair in enumerate(zip(model, value, strict=True)):
-                compare(*pair, f"{where}[{index}]")
-        else:
-            assert plain(model) == value, where
-
-    compare(answer, raw, type(answer).__name__)
-    return answer
-
-
 def act(client, ids, verb, **parameters):
     """An action, in the SDK's words."""
     body = sdk.ComponentAction(verb, sdk.ComponentActionParameters(**parameters) if parameters else None)
@@ -220,6 +173,11 @@ def wish(**changes):
 
 # Sent only where somebody wants them.
 OPTIONAL = {"build", "swimlane_id", "anti_affinity"}
+# Of these a seeded component has none.
+DECLARED = OPTIONAL | {
+    *("command", "post_start", "pre_stop", "timezone", "mesher", "jvm_opts", "tomcat_opts", "logs", "custom_metric"),
+    *("affinity", "liveness_probe", "readiness_probe"),
+}
 
 
 @pytest.fixture
@@ -263,6 +221,29 @@ def test_lists(client, fresh):
     assert all(set(plain(task)) == set(task.attribute_map.values()) for task in job.tasks)
     assert len(ensure_nothing_lost(client.show_runtime_stacks(sdk.ShowRuntimeStacksRequest())).runtimestacks) > 5
     ensure_nothing_lost(client.show_application_info(sdk.ShowApplicationInfoRequest(fresh["application_id"])))
+
+
+def test_what_is_newer_than_the_sdk(client, fresh):
+    """NEWER is what really comes, and nothing more."""
+    application_id = fresh["application_id"]
+    answers = [
+        client.create_application(sdk.CreateApplicationRequest(sdk.ApplicationCreate("other"))),
+        client.modify_application(sdk.ModifyApplicationRequest(application_id, body=sdk.ApplicationModify("web2"))),
+        client.show_application_info(sdk.ShowApplicationInfoRequest(application_id)),
+        client.show_applications(sdk.ShowApplicationsRequest()),
+        client.show_runtime_stacks(sdk.ShowRuntimeStacksRequest()),
+        act(client, fresh, "restart"),
+        show(client, fresh),
+    ]
+    answers.append(client.show_job_info(sdk.ShowJobInfoRequest(answers[-1].status.last_job_id)))
+    assert set().union(*(strangers(answer, json.loads(answer.raw_content)) for answer in answers)) == NEWER.keys()
+
+
+def test_every_call_of_the_sdk_is_made_here():
+    """So that one of a newer SDK can't be forgotten."""
+    calls = {name.removesuffix("_invoker") for name in dir(ServiceStageClient) if name.endswith("_invoker")}
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert len(calls) > 20 and [name for name in sorted(calls) if f".{name}(" not in text] == []
 
 
 GRAY_BY_WEIGHT = sdk.DeployStrategyGrayRelease(
@@ -327,20 +308,47 @@ JOURNEY = [
 ]
 
 
-@pytest.mark.parametrize("generation", ["new", "old", "both"])
-def test_every_action_of_its_enum(client, control, generation):
-    """Each is accepted, has a job that succeeds, and leads where it should, in every generation of the answer."""
-    control.seed(SEED.replace("stale_ms: 0", f"stale_ms: 0, action_body: {generation}"), "seed.yaml")
+GENERATIONS = [
+    "action_body: new",
+    "action_body: old",
+    "action_body: both",
+    "job_ids: some, gray_case: lower, graying_shows: stable",
+    "job_ids: none, action_body: old, action_records: yes, newer_records: kept, gray_job: running",
+]
+
+
+@pytest.mark.parametrize("switches", GENERATIONS)
+def test_every_action_of_its_enum(client, control, switches):
+    """Each is accepted, has a job that succeeds, and leads where it should, in every form answers can have."""
+    control.seed(SEED.replace("stale_ms: 0", f"stale_ms: 0, {switches}"), "seed.yaml")
     known = {value for name, value in vars(sdk.ComponentActionType).items() if name.isupper()}
     assert {step[0] for step in JOURNEY} == known
     for verb, name, parameters, status in JOURNEY:
         ids = ids_of(client, name)
-        answer = ensure_nothing_lost(act(client, ids, verb, **parameters), but={"result"})
+        answer = ensure_nothing_lost(act(client, ids, verb, **parameters), but={"job_id", "result"})
         assert answer.result in ("succeeded", None)
-        job = ensure_nothing_lost(client.show_job_info(sdk.ShowJobInfoRequest(answer.job_id)))
+        started = control.log()[-1]
+        assert answer.job_id in ({started.job_id, None} if "job_ids" in switches else {started.job_id})
+        assert started.gray_rule_body == ("empty" if verb == "modify_gray_rule" else None)
+        job = ensure_nothing_lost(client.show_job_info(sdk.ShowJobInfoRequest(started.job_id)))
         assert job.job.execution_status == "SUCCEEDED"
-        assert status_of(show(client, ids)) == status
+        detail = ensure_nothing_lost(show(client, ids), but=DECLARED)
+        assert status_of(detail) == status
+        assert verb == "check_gray_release" or detail.status.last_job_id == started.job_id
+        ensure_nothing_lost(client.show_component_records(sdk.ShowComponentRecordsRequest(**ids)))
     assert client.show_components(ShowComponentsRequest(component_name="cart")).components[0].version == "1.4.1"
+
+
+def test_scaling_virtual_machines(client, control):
+    """With the hosts of the SDK's parameters, and refused without."""
+    control.seed(SEED.replace("replicas: 4,", "replicas: 1, platform_type: ecs,"), "seed.yaml")
+    ids = ids_of(client, "cart")
+    with pytest.raises(ClientRequestException) as caught:
+        act(client, ids, "scale", replica=2)
+    assert (caught.value.status_code, caught.value.error_code) == (400, "SVCSTG.00100400")
+    ensure_nothing_lost(act(client, ids, "scale", replica=2, hosts=["ecs-1", "ecs-2"]), but={"result"})
+    assert control.log()[-1].body["parameters"] == {"replica": 2, "hosts": ["ecs-1", "ecs-2"]}
+    assert show(client, ids).status.replica == 2
 
 
 def test_the_rest_of_its_calls(client, fresh):

@@ -55,10 +55,13 @@ def test_defaults(tmp_path: Path) -> None:
         auth="auto",
         iam_endpoint="https://iam.cn-north-4.myhuaweicloud.com",
         abort="rollback",
+        gray_rule_body="flat",
         state_path=tmp_path / ".statetool/state.json",
         manifests=(tmp_path / "manifests",),
         parallelism=10,
         jobs_in_flight=50,
+        reads_per_second=20,
+        writes_per_minute=300,
         max_failures=5,
         job_timeout_s=1200,
         poll_interval_s=5,
@@ -95,11 +98,14 @@ platform:
   project_id: 00112233445566778899AABBCCDDEEFF
   auth: password
   abort: rollback_current
+  gray_rule_body: deploy_strategy
 state: {backend: local, path: ../state.json}
 manifests: [shop, pay/till.yaml]
 limits:
   parallelism: 3
   jobs_in_flight: 4
+  reads_per_second: 2.5
+  writes_per_minute: 10
   max_failures: 2
   job_timeout_s: 60
   poll_interval_s: 0.05
@@ -116,10 +122,13 @@ timezone: Asia/Shanghai
         auth="password",
         iam_endpoint="https://iam.eu-west-101.myhuaweicloud.com",
         abort="rollback_current",
+        gray_rule_body="deploy_strategy",
         state_path=tmp_path / "../state.json",
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
         parallelism=3,
         jobs_in_flight=4,
+        reads_per_second=2.5,
+        writes_per_minute=10,
         max_failures=2,
         job_timeout_s=60,
         poll_interval_s=0.05,
@@ -132,8 +141,8 @@ timezone: Asia/Shanghai
     names |= {"manifests", "timezone"}
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
-    assert settings.origins["limits.parallelism"] == "statetool.yaml:11:16"
-    assert settings.origins["manifests"] == "statetool.yaml:9:12"
+    assert settings.origins["limits.parallelism"] == "statetool.yaml:12:16"
+    assert settings.origins["manifests"] == "statetool.yaml:10:12"
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
@@ -201,7 +210,14 @@ BAD: list[tuple[str, str, str, int, int]] = [
     ("later key: mode", SANDBOX + "mode: observe\n", "unknown_key", 3, 1),
     ("later key: links", SANDBOX + "links: {component: x}\n", "unknown_key", 3, 1),
     ("later auth", "version: 1\nplatform: {endpoint: 'sandbox:w', auth: agency}\n", "unknown_value", 2, 41),
-    ("later key: rate", SANDBOX + "limits:\n  reads_per_second: 20\n", "unknown_key", 4, 3),
+    ("another rate", SANDBOX + "limits:\n  reads_per_minute: 20\n", "unknown_key", 4, 3),
+    ("no reads", SANDBOX + "limits:\n  reads_per_second: 0\n", "out_of_range", 4, 21),
+    ("negative reads", SANDBOX + "limits:\n  reads_per_second: -20\n", "out_of_range", 4, 21),
+    ("reads as fast as can be", SANDBOX + "limits:\n  reads_per_second: .inf\n", "wrong_type", 4, 21),
+    ("reads as text", SANDBOX + "limits:\n  reads_per_second: '20'\n", "wrong_type", 4, 21),
+    ("no changes", SANDBOX + "limits:\n  writes_per_minute: 0\n", "out_of_range", 4, 22),
+    ("negative changes", SANDBOX + "limits:\n  writes_per_minute: -1\n", "out_of_range", 4, 22),
+    ("changes by the unit", SANDBOX + "limits:\n  writes_per_minute: 300/min\n", "wrong_type", 4, 22),
     ("later key: a guard", SANDBOX + "guards:\n  min_replicas: 2\n", "unknown_key", 4, 3),
     ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
     ("parallelism by verb", SANDBOX + "limits: {parallelism: {scale: 10}}\n", "wrong_type", 3, 23),

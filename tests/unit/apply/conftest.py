@@ -1,20 +1,20 @@
 """A platform and a clock to run plans against without waiting.
 
-The loop's time is virtual: whenever nothing is ready to run, it jumps to the next thing that is due, so that a
-twenty-minute timeout takes no time, and a run that would wait for ever is an error at once. The platform is a
-test double of ServiceStage as seen through its client; the state is the real local backend.
+The loop's time is virtual. The platform is a test double of ServiceStage as seen through its client; the state is the
+real local backend.
 """
 
 from __future__ import annotations
 
 import asyncio
-import selectors
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_time import run_virtually
 
 from statetool.apply.executor import apply_plan
 from statetool.apply.keeper import StateKeeper
@@ -50,36 +50,6 @@ ENDINGS = frozenset(
         EventType.ACTION_SKIPPED,
     }
 )
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    """Never blocks: what would be a wait moves the clock instead."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise AssertionError("everything waits and nothing is due: this would hang for ever")
-        self.now += max(0.0, timeout)
-        return super().select(0)
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time costs nothing."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-
-def run_virtually(work: Coroutine[Any, Any, Any]) -> Any:
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(work)
 
 
 @dataclass
@@ -128,6 +98,7 @@ class FakePlatform:
         self.sent: list[Sent] = []
         self.reads: list[str] = []
         self.read_s = 0.01
+        self.turn_s = 0.0  # the wait for the leave to send
         self.preparing = 0
         self.most_preparing = 0
         self.in_flight: set[str] = set()
@@ -176,6 +147,11 @@ class FakePlatform:
         if job_id not in self.jobs:
             raise NotFound("no such job")
         return self.jobs[job_id]
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        await asyncio.sleep(self.turn_s)
+        yield
 
     async def send_action(
         self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]

@@ -13,6 +13,7 @@ from statetool.core.model import GrayRule, Rejection, VersionEntry, VersionPictu
 from statetool.core.plan import Kind, RejectionSeen, Verb, WishUpdate
 from statetool.errors import (
     OutcomeUnknown,
+    PlatformDown,
     RequestRefused,
     StateConflict,
     StateConflictOnPlatform,
@@ -145,6 +146,17 @@ def test_what_waits_for_its_component_is_not_sent_after_too_many_failures(lab) -
     )
     assert outcome.data("shop/b#1") == {"because": "max_failures"}
     assert len(lab.platform.sent) == 1
+
+
+def test_actions_that_are_held_back_count_as_failures(lab) -> None:
+    """A platform that is down ends the starting of new actions like any other trouble, and leaves nothing open."""
+    lab.limits = Limits(parallelism=1, jobs_in_flight=1, max_failures=2)
+    for n in range(5):
+        lab.platform.add(f"c{n}", refusals=[PlatformDown("not sent: the platform has been down for 30 s")])
+    outcome = lab.apply(lab.plan(*(lab.scale(f"c{n}", 6) for n in range(5))))
+    assert [outcome.endings()[f"shop/c{n}#1"] for n in range(5)] == [ERRORED] * 2 + [SKIPPED] * 3
+    assert {outcome.data(f"shop/c{n}#1")["code"] for n in (0, 1)} == {"platform_down"}
+    assert not outcome.of(EventType.ACTION_ACCEPTED, EventType.ACTION_STILL_RUNNING)
 
 
 def test_stale_actions_are_no_failures(lab) -> None:

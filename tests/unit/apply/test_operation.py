@@ -12,6 +12,7 @@ from statetool.errors import (
     AnswerUnreadable,
     NotFound,
     OutcomeUnknown,
+    PlatformDown,
     RequestRefused,
     ServerFailed,
     StateConflictOnPlatform,
@@ -124,6 +125,40 @@ def test_a_path_that_is_gone_has_moved(lab) -> None:
     )
     outcome = lab.apply(lab.plan(action))
     assert outcome.data(ACTION)["moved"]["gray.version"] == {"expected": "2.0.0", "observed": None}
+
+
+def test_what_moved_while_the_turn_was_waited_for_is_noticed(lab) -> None:
+    """However long the rate makes a request wait: the look that counts comes after that."""
+    component = lab.platform.add("cart")
+    lab.platform.turn_s = 90
+    plan = lab.plan(lab.scale("cart", 6, precondition={"replicas": 4}))
+    before = lambda: asyncio.get_running_loop().call_later(60, lambda: component.set(replicas=5))  # noqa: E731
+    assert lab.apply(plan, before=before).endings() == {ACTION: EventType.ACTION_STALE}
+    assert lab.platform.sent == []
+
+
+def test_waiting_for_the_turn_can_be_interrupted(lab) -> None:
+    """Nothing is out yet, so nothing is unknown: the action is not run."""
+    lab.platform.add("cart")
+    lab.platform.turn_s = 90
+    outcome = lab.apply(lab.plan(lab.scale("cart", 6)), stop_at=30)
+    assert outcome.endings() == {ACTION: EventType.ACTION_SKIPPED}
+    assert outcome.data(ACTION) == {"because": "interrupted"}
+    assert outcome.ended_at == 30
+    assert lab.platform.sent == []
+
+
+def test_an_action_that_was_held_back_has_failed_and_is_not_unknown(lab) -> None:
+    """The platform is down: its code and words are told, nothing was accepted, and no outcome is open."""
+    lab.platform.add("cart").refusals.append(PlatformDown("POST x: not sent: down for 30 s", hint="nothing was sent"))
+    outcome = lab.apply(lab.plan(lab.scale("cart", 6)))
+    assert outcome.trail(ACTION) == [EventType.ACTION_START, EventType.ACTION_ERRORED]
+    assert outcome.data(ACTION) == {
+        "code": "platform_down",
+        "message": "POST x: not sent: down for 30 s",
+        "hint": "nothing was sent",
+        "job_id": None,
+    }
 
 
 def test_an_edge_action_is_stale_after_a_foreign_job(lab) -> None:

@@ -79,7 +79,7 @@ def test_is_needless(lab_type, send_if, replicas, needless) -> None:
         (Verb.RESTART, True),
         (Verb.ROLLBACK, True),
         (Verb.ROLLBACK_CURRENT, True),
-        (Verb.CONTINUE_DEPLOY, True),
+        (Verb.UPGRADE, True),
         (Verb.STOP, False),
         (Verb.MODIFY_GRAY_RULE, False),
     ],
@@ -87,6 +87,21 @@ def test_is_needless(lab_type, send_if, replicas, needless) -> None:
 def test_needs_readiness_by_verb(lab_type, verb, needs) -> None:
     """Every verb that ends with running instances."""
     assert verdict.needs_readiness(lab_type.action("cart", verb), observed()) is needs
+
+
+def test_a_promotion_ends_ready_and_one_batch_of_it_at_the_next_pause(lab_type) -> None:
+    """The raw verb sends one request: the release may pause again."""
+    promotion = lab_type.action("cart", Verb.CONTINUE_DEPLOY, goal={"status": "ready", "version": "1.5.0"})
+    assert verdict.needs_readiness(promotion, observed())
+    assert not verdict.needs_readiness(lab_type.action("cart", Verb.CONTINUE_DEPLOY), observed())
+
+
+@pytest.mark.parametrize("verb", [Verb.RESTART, Verb.CONTINUE_DEPLOY, Verb.CHECK_GRAY_RELEASE, Verb.SYNC_WORKLOAD])
+def test_a_verb_without_a_value_is_never_done_before_it_was_sent(lab_type, verb) -> None:
+    """Nothing that is seen could tell; and afterwards nothing is missing."""
+    action = lab_type.action("cart", verb)
+    assert verdict.unmet_goal(action, {"status": "ready"})
+    assert not verdict.unmet_after_sending(action, {"status": "ready"})
 
 
 @pytest.mark.parametrize(("wanted", "needs"), [(6, True), (4, False), (2, False), (0, False)])

@@ -64,6 +64,16 @@ def test_a_recorded_component_that_is_gone_is_denied_the_same() -> None:
     assert matching.left_manifest == ()
 
 
+def test_a_recorded_component_that_has_another_name_by_now_is_said_to_have_it() -> None:
+    """Or whose application has. Written down under that name, it is a move, and keeps its record."""
+    renamed = see(name="store/basket", component_id="id-shop-cart")
+    pair = only(match([want()], [record()], [renamed]))
+    assert codes(pair) == ["COMPONENT_NOT_FOUND"]
+    assert "is called store/basket@prod by now" in (pair.findings[0].hint or "")
+    moved = only(match([want(name="store/basket")], [record()], [renamed]))
+    assert (moved.recorded, moved.moved_from) == (record(), record().address)
+
+
 def test_the_wrong_environment_is_not_found() -> None:
     assert codes(only(match([want(name="shop/cart@test")], [], [see()]))) == ["COMPONENT_NOT_FOUND"]
 

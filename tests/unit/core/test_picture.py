@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from core_builders import NOW, content, deployed, look, picture, record, see, see_gray, wish
 
-from statetool.core.model import Gray, GrayRule, Observed, Recorded, Seen, VersionPicture
+from statetool.core.model import Gray, GrayRule, Observed, Record, Recorded, Seen, VersionPicture
 from statetool.core.picture import is_unclear, matches, observed_values, picture_paths, seen_of, version_picture
 
 
@@ -75,6 +75,27 @@ STABLE = {
 def test_the_stable_version_is(observed: Observed, recorded: Recorded | None, stable: str | None) -> None:
     """The order of section 3, one case a step."""
     assert version_picture(observed, recorded).stable == stable
+
+
+@pytest.mark.parametrize("status", ["FAILED", "PARTIALLY_FAILED", "UNKNOWN"])
+@pytest.mark.parametrize(
+    ("row", "records", "seen_picture"),
+    [
+        ("1.5.0", [deployed("1.5.0", "grayrelease"), deployed("1.4.2", current=True)], ("1.4.2", "1.5.0")),
+        ("1.4.2", [deployed("1.5.0", "grayrelease"), deployed("1.4.2", current=True)], ("1.4.2", "1.5.0")),
+        ("1.4.2", [deployed("1.5.0", "grayrelease"), deployed("1.4.2")], ("1.4.2", "1.5.0")),
+        ("1.5.0", [deployed("1.5.0", "grayrelease", current=True), deployed("1.4.2")], ("1.5.0", None)),
+        ("1.5.0", [deployed("1.5.0", "grayrelease"), deployed("1.4.2")], ("1.5.0", None)),
+        ("1.6.0", [deployed("1.6.0"), deployed("1.5.0", "grayrelease"), deployed("1.4.2")], ("1.6.0", None)),
+        ("1.4.2", [], ("1.4.2", None)),
+    ],
+)
+def test_a_gray_release_that_failed_half_way_is_seen(
+    status: str, row: str, records: list[Record], seen_picture: tuple[str, str | None]
+) -> None:
+    """While its record is the newest and another version is shown or in use; one that was over is over."""
+    picture_seen = version_picture(see(row, status=status, closer=look(*records)), None)
+    assert (picture_seen.stable, picture_seen.gray.version if picture_seen.gray else None) == seen_picture
 
 
 def test_the_candidate_is_the_newest_gray_release() -> None:

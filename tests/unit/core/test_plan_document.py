@@ -257,7 +257,7 @@ def _resealed(path: list[str | int], value: Json) -> dict[str, Any]:
         (["changes", 0, "updates", 1, "value"], -6, r"updates\[1\]\.value must be at least 0"),
         (["changes", 0, "updates", 3, "value"], "on", r"updates\[3\]\.value must be running or stopped"),
         (["actions", 0, "verb"], "delete", r"actions\[0\]\.verb must be one of start, stop"),
-        (["actions", 0, "risk"], "none", r"actions\[0\]\.risk must be one of scale_up"),
+        (["actions", 0, "risk"], "chance", r"actions\[0\]\.risk must be one of none, scale_up"),
         (["actions", 0, "parameters"], None, r"actions\[0\]\.parameters must be an object"),
         (["actions", 0, "max_requests"], 0, r"actions\[0\]\.max_requests must be at least 1"),
         (["actions", 0, "requires"], ["shop/cart#9"], "shop/cart#1 requires the action shop/cart#9"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from core_builders import (
     held,
@@ -118,6 +120,14 @@ def test_scale(to: int, risk: Risk) -> None:
     assert action.precondition == {"status": "ready", "replicas": 4}
     assert action.goal == {"status": "ready", "replicas": to}
     assert action.send_if is SendIf.ALWAYS
+
+
+def test_the_machines_of_a_component_go_along_with_every_scale() -> None:
+    """As they stand in the manifest; other machines alone are no change."""
+    on_machines = replace(want(replicas=6), hosts=("ecs-2", "ecs-1"))
+    action = only(plan_one(on_machines, record(wish(replicas=4)), see()))
+    assert dict(action.parameters) == {"replica": 6, "hosts": ["ecs-2", "ecs-1"]}
+    assert not plan_one(replace(on_machines, hosts=("ecs-3",)), record(wish(replicas=6)), see(replicas=6)).actions
 
 
 UNMANAGED = {

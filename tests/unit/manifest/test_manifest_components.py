@@ -48,6 +48,7 @@ components:
         - {type: header, key: x-tier, condition: in, value: "a,b"}
         - {type: header, key: x-user, condition: equal, value: beta}
     depends_on: [db]
+    hosts: [ecs-2, ecs-1]
     labels: {tier: "1", team: 支付}
     ready: {timeout_s: 60, hold_s: 5}
     lifecycle: {protected: true, ignore: [restart, gray], drift: {replicas: correct, version: correct, gray: report}}
@@ -76,6 +77,7 @@ components:
             restart="2026-11-23",
         ),
         depends_on=(Address("shop", "db", "prod"),),
+        hosts=("ecs-2", "ecs-1"),
         labels={"tier": "1", "team": "支付"},
         ready=Ready(60, 5),
         lifecycle=Lifecycle(True, frozenset({"restart", "gray"}), frozenset({"replicas", "version"})),

@@ -173,7 +173,7 @@ def test_bad_input_is_named_with_place_and_hint(
 
 @pytest.mark.parametrize(
     "key",
-    ["image", "package", "env", "resources", "release", "hosts", "extends", "deploy", "enforce_max"],
+    ["image", "package", "env", "resources", "release", "extends", "deploy", "enforce_max"],
 )
 def test_fields_of_later_versions_are_unknown_keys(project: Project, key: str) -> None:
     """What is not implemented is refused, and no far-fetched correction is offered."""

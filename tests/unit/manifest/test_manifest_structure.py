@@ -29,6 +29,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "replicas": [{"replicas": 3}],
     "state": [{"state": "running"}, {"state": "stopped"}],
     "restart": [{"restart": "token"}, {"restart": 4}],
+    "hosts": [{"hosts": ["ecs-1", "0a1b2c3d"]}],
     "gray": [{"version": "1.0.0", "gray": GRAY}, {"version": "1.0.0", "gray": {"version": "1.1.0", "rules": [RULE]}}],
     "gray.version": [{"version": "1.0.0", "gray": {**GRAY, "version": "1.2.0"}}],
     "gray.weight": [{"version": "1.0.0", "gray": {**GRAY, "weight": 6}}],
@@ -80,7 +81,7 @@ def test_the_samples_cover_every_key_of_the_schema() -> None:
 def test_every_key_the_schema_allows_lands_in_desired(project: Project, key: str) -> None:
     """Nothing is accepted and ignored: each sample of a key gives another Desired."""
     seen = [load_cart(project, {})] + [load_cart(project, sample) for sample in SAMPLES[key]]
-    bare = [(d.wish, d.depends_on, dict(d.labels), d.ready, d.lifecycle) for d in seen]
+    bare = [(d.wish, d.depends_on, d.hosts, dict(d.labels), d.ready, d.lifecycle) for d in seen]
     assert all(one != other for one, other in itertools.combinations(bare, 2))
 
 

@@ -91,7 +91,7 @@ def test_nothing_done_is_not_partly_done(summary: RunSummary, verdict: str) -> N
 
 def test_a_saved_plan_that_was_refused_is_planned_again() -> None:
     """An apply of the manifests would overwrite what the plan spared."""
-    text = render_outcome(readme_plan(), RunSummary(stale=("shop/cart#1",)), remaining=None, saved=True)
+    text = render_outcome(readme_plan(), RunSummary(stale=("shop/cart#1",)), remaining=None, of_manifests=False)
     assert text.endswith("\nPlan again: statetool plan")
     assert "statetool apply" not in text
 

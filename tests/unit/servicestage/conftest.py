@@ -15,7 +15,7 @@ import pytest
 
 from statetool.core.model import Secret
 from statetool.servicestage.auth import TokenAuth
-from statetool.servicestage.channel import Deadlines
+from statetool.servicestage.channel import Channel, Deadlines, Timing
 from statetool.servicestage.client import ServiceStage
 
 PROJECT = "0123456789abcdef0123456789abcdef"
@@ -55,15 +55,28 @@ class Platform:
 
     def client(self, token: str | None = TOKEN, **options: Any) -> ServiceStage:
         """A client on this transport, with all the jitter there is."""
+        settings: dict[str, Any] = {
+            "auth": TokenAuth(Secret(token)) if token else None,
+            "sleep": self.time.sleep,
+            "clock": self.time.clock,
+            **options,
+        }
         return ServiceStage(
             "https://platform.test",
             PROJECT,
-            auth=TokenAuth(Secret(token)) if token else None,
             transport=httpx.MockTransport(self._answer),
-            sleep=self.time.sleep,
-            clock=self.time.clock,
             jitter=lambda: 1.0,
-            **options,
+            **settings,
+        )
+
+    def channel(self, **options: Any) -> Channel:
+        """The way alone, without the calls of a client: for requests that no call makes."""
+        settings: dict[str, Any] = {"auth": TokenAuth(Secret(TOKEN)), "deadlines": Deadlines(), **options}
+        return Channel(
+            "https://platform.test",
+            transport=httpx.MockTransport(self._answer),
+            timing=Timing(self.time.sleep, lambda: 1.0, self.time.clock),
+            **settings,
         )
 
 
@@ -127,6 +140,12 @@ class BareServer:
             **options,
         }
         return ServiceStage(self.url, PROJECT, **settings)
+
+    def channel(self) -> Channel:
+        """The way alone, over the network, for requests that no call makes."""
+        time = FakeTime()
+        timing = Timing(time.sleep, lambda: 1.0, time.clock)
+        return Channel(self.url, auth=TokenAuth(Secret(TOKEN)), transport=None, timing=timing, deadlines=Deadlines())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote
@@ -102,6 +103,7 @@ def test_every_secret_is_concealed_in_every_spelling_at_once() -> None:
     """Also the parts of a key that came from a file or a service."""
     secret = 'p"ä+/%'
     written = [secret, 'p\\"\\u00e4+/%', 'p\\"ä+/%', quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
+    written += [json.dumps(json.dumps({"password": secret}))[len(r'"{\"password\": \"') : -len(r'\"}"')]]
     assert Auth([Secret(secret)]).conceal(" ".join(written).encode()) == b" ".join([b"***"] * len(written))
     assert key_auth("st-1").conceal(b"AKEXAMPLE000000000001 st-1") == b"*** ***"
 

@@ -9,11 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from statetool.core.model import Application, JobPhase
+from statetool.core.model import Address, Application, JobPhase, Recorded, Wish
 from statetool.core.plan import Verb
-from statetool.errors import AnswerUnreadable, NotFound, OutcomeUnknown, RequestRefused, Unauthorized
+from statetool.errors import AnswerUnreadable, NotFound, OutcomeUnknown, PlatformError, RequestRefused, Unauthorized
 
 SHOP = Application("a-1", "shop")
+CART = Recorded(Address("shop", "cart"), "c-1", "a-1", None, Wish())
 ROOT = "/v3/0123456789abcdef0123456789abcdef/cas"
 Build = Callable[..., Any]
 
@@ -226,6 +227,56 @@ def test_one_component_is_refreshed_with_one_request(platform: Build, row: Build
             after = await client.fetch_component(before)
             assert (after.address, after.row_version, after.replicas) == (before.address, "1.5.0", 6)
             assert client.requests.reads == 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("answer", "exists"),
+    [
+        (httpx.Response(200, json={"status": {"component_status": "RUNNING"}}), True),
+        (httpx.Response(200, json={"status": {"component_status": "A_NEW_WORD"}, "more": 1}), True),
+        (httpx.Response(200, json={}), True),
+        (httpx.Response(200, json={"status": {"component_status": "deleting"}}), False),
+        (httpx.Response(200, json={"status": {"component_status": "DELETED"}}), False),
+        (httpx.Response(404, json={"error_code": "SVCSTG.00100404"}), False),
+        (httpx.Response(404, json={"error_code": "SVCSTG.00100403"}), False),
+        (httpx.Response(401, json={"error_code": "SVCSTG.00100401"}), False),
+    ],
+)
+def test_whether_a_recorded_component_exists(answering: Build, answer: httpx.Response, exists: bool) -> None:
+    """One request for its detail; a component that is being deleted exists no more."""
+    world = answering(answer)
+
+    async def story() -> None:
+        async with world.client() as client:
+            assert await client.fetch_existing([CART]) == ({"c-1"} if exists else set())
+            assert await client.fetch_existing([]) == set()
+
+    asyncio.run(story())
+    assert [request.url.path for request in world.requests] == [f"{ROOT}/applications/a-1/components/c-1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.Response(401, json={"error_code": "APIGW.0301"}), Unauthorized),
+        (httpx.Response(401, json={"error_code": "SVCSTG.001004010"}), Unauthorized),
+        (httpx.Response(403, json={"error_code": "SVCSTG.00100401"}), RequestRefused),
+        (httpx.Response(404, json={"error_code": "APIGW.0101"}), RequestRefused),
+        (httpx.Response(200, content=b"<html>login</html>"), AnswerUnreadable),
+        (httpx.Response(200, json=[]), AnswerUnreadable),
+    ],
+)
+def test_only_the_platforms_own_word_means_missing(
+    answering: Build, answer: httpx.Response, kind: type[PlatformError]
+) -> None:
+    """Whatever else comes back is raised as it is."""
+
+    async def story() -> None:
+        async with answering(answer).client() as client:
+            with pytest.raises(kind):
+                await client.fetch_existing([CART])
 
     asyncio.run(story())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from statetool.core.model import Secret
+from statetool.core.model import JobPhase, Secret, StatusClass
 from statetool.core.plan import Verb
 from statetool.errors import (
     AnswerUnreadable,
@@ -75,21 +75,21 @@ def test_a_request_and_its_answer_over_a_socket(bare_server: Build) -> None:
 def test_a_refused_connection_is_unreachable(unused_port: int) -> None:
     """Nothing listens: the error names the address and says that nothing was sent."""
 
-    async def story() -> None:
+    async def story(attempt: Callable[[ServiceStage], Awaitable[object]], tries: tuple[int, int]) -> None:
         async def sleep(seconds: float) -> None:
             """No pause."""
 
         url = f"http://127.0.0.1:{unused_port}"
         async with ServiceStage(url, PROJECT, auth=None, sleep=sleep) as client:
-            for attempt in (client.fetch_applications(), client.send_action("a-1", "c-1", Verb.RESTART, {})):
-                with pytest.raises(Unreachable) as caught:
-                    await attempt
-                assert url in caught.value.message
-                assert caught.value.hint is not None
-                assert "nothing was sent" in caught.value.hint
-            assert (client.requests.reads, client.requests.writes) == (5, 5)
+            with pytest.raises(Unreachable) as caught:
+                await attempt(client)
+            assert url in caught.value.message
+            assert caught.value.hint is not None
+            assert "nothing was sent" in caught.value.hint
+            assert (client.requests.reads, client.requests.writes) == tries
 
-    asyncio.run(story())
+    asyncio.run(story(lambda client: client.fetch_applications(), (5, 0)))
+    asyncio.run(story(lambda client: client.send_action("a-1", "c-1", Verb.RESTART, {}), (0, 5)))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_proxies_of_the_environment_are_not_used(bare_server: Build, monkeypatch
 
 
 def test_every_write_gets_a_connection_of_its_own(bare_server: Build) -> None:
-    """Reads share one, writes never do: a pooled connection may close just as a write goes out."""
+    """Reads share one, writes never do, POST or PUT: a pooled connection may close just as a write goes out."""
     connections = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -203,7 +203,7 @@ def test_every_write_gets_a_connection_of_its_own(bare_server: Build) -> None:
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         writer.write(answer)
         while head := await reader.readuntil(b"\r\n\r\n"):
-            if head.startswith(b"POST"):
+            if not head.startswith(b"GET"):
                 await reader.readexactly(len(b'{"action":"restart"}'))
             writer.write(answer)
 
@@ -215,6 +215,14 @@ def test_every_write_gets_a_connection_of_its_own(bare_server: Build) -> None:
             for _ in range(3):
                 assert await client.send_action("a-1", "c-1", Verb.RESTART, {}) == "JOB7"
             assert connections == 4
+            channel = server.channel()
+            await channel.read("/x", {})
+            await channel.read("/x", {})
+            assert connections == 5
+            for number in range(3):
+                await channel.write("/c-1", {"action": "restart"}, method="PUT")
+                assert connections == 6 + number
+            await channel.close()
 
     asyncio.run(story())
 
@@ -260,3 +268,77 @@ def test_credentials_do_not_leave_for_another_host() -> None:
         ServiceStage("https://evil.example", PROJECT, auth=TokenAuth(Secret(TOKEN)))
     with pytest.raises(EndpointRefused):
         ServiceStage("http://servicestage.cn-north-4.myhuaweicloud.com", PROJECT, auth=None)
+
+
+def test_the_first_request_goes_alone(bare_server: Build) -> None:
+    """Twenty reads and a write are asked for at once; until one has its answer, the server hears of no other."""
+
+    async def story() -> None:
+        heard, may_answer = asyncio.Event(), asyncio.Event()
+
+        async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.set()
+            await may_answer.wait()
+            writer.write(http(b'{"count": 0, "applications": [], "job_id": "JOB7"}'))
+            await writer.drain()
+
+        async with bare_server(reply) as server, server.client() as client:
+            reads = [asyncio.create_task(client.fetch_applications()) for _ in range(20)]
+            write = asyncio.create_task(client.send_action("a-1", "c-1", Verb.RESTART, {}))
+            await heard.wait()
+            for _ in range(50):  # whatever else could be on its way would arrive meanwhile
+                await asyncio.sleep(0)
+            assert len(server.heard) == 1
+            may_answer.set()
+            assert await asyncio.gather(*reads) == [()] * 20
+            assert await write == "JOB7"
+            assert len(server.heard) == 21
+
+    asyncio.run(story())
+
+
+NEW = {"a_new_key": {"with": ["things", 1, None]}, "another": True}
+"""What a later version of the platform may add anywhere."""
+
+
+def newer(path: str) -> Any:
+    """A platform a few years on: statuses nobody has heard of, and keys nobody asked for, at every level."""
+    status = {"component_status": "Levitating", "replica": 4, "available_replica": 3, **NEW}
+    component = {"id": "c-1", "name": "cart", "version": "1.4.2", "status": status, **NEW}
+    if path.endswith("/action"):
+        return {"job_id": "JOB7", "result": "pondering", **NEW}
+    if "/jobs/" in path:
+        return {"job": {"execution_status": "MEDITATING", **NEW}, "tasks": [NEW, {"task_status": "DREAMING"}], **NEW}
+    if path.endswith("/records"):
+        record = {"version": "1.4.2", "deploy_type": "TeleportRelease", "status": "GLOWING", "jobs": [NEW], **NEW}
+        return {"count": 1, "records": [record], **NEW}
+    if path.endswith("/components"):
+        return {"count": 1, "components": [component], **NEW}
+    if path.endswith("/applications"):
+        return {"count": 1, "applications": [{"id": "a-1", "name": "shop", **NEW}], **NEW}
+    strategy = {"type": "TeleportRelease", "gray_release": {"type": "TELEPATHY", **NEW}, **NEW}
+    return {**component, "replica": 4, "deploy_strategy": strategy}
+
+
+def test_a_newer_platform_is_still_understood(bare_server: Build) -> None:
+    """An unknown status is in progress, an unknown job status runs on, an unknown rule is not told; no key disturbs."""
+
+    async def story() -> None:
+        async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            path = server.heard[-1].split(b" ")[1].decode().split("?")[0]
+            writer.write(http(json.dumps(newer(path)).encode(), "200 OK", "X-New-Header: 1"))
+            await writer.drain()
+
+        async with bare_server(reply) as server, server.client() as client:
+            [application] = await client.fetch_applications()
+            [component] = await client.fetch_components(application)
+            assert (component.status, component.status_class) == ("LEVITATING", StatusClass.BUSY)
+            [closer] = [one.closer for one in await client.fetch_closer_looks([component])]
+            assert (closer.rule, closer.configured_replicas) == (None, 4)
+            assert [record.deploy_type for record in closer.records] == ["teleportrelease"]
+            assert (await client.fetch_component(component)).status_class is StatusClass.BUSY
+            job = await client.fetch_job("JOB7")
+            assert (job.phase, job.status) == (JobPhase.RUNNING, "MEDITATING")
+            assert await client.send_action("a-1", "c-1", Verb.RESTART, {}) == "JOB7"
+
+    asyncio.run(story())

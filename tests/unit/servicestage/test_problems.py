@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from statetool.errors import (
-    AnswerUnreadable,
     NotFound,
     OutcomeUnknown,
     PlatformError,
@@ -17,16 +16,9 @@ from statetool.errors import (
     StateConflictOnPlatform,
     Throttled,
     Unauthorized,
-    Unreachable,
 )
 from statetool.servicestage.answer import Answer
-from statetool.servicestage.problems import (
-    MAX_MESSAGE_CHARS,
-    build_error,
-    is_safe_to_repeat,
-    is_worth_repeating,
-    judge_write,
-)
+from statetool.servicestage.problems import MAX_MESSAGE_CHARS, build_error, build_outcome_unknown
 
 
 def refusal(status: int, body: Any = None, *, is_action: bool = False, **headers: Any) -> PlatformError:
@@ -153,41 +145,11 @@ def test_retry_after_is_read_as_seconds_or_date(headers: dict[str, Any], seconds
     assert refusal(429, {}, **headers).retry_after_s == seconds
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "unknown", "repeat"),
-    [
-        (429, "APIGW.0308", False, True),
-        (429, "APIG.0308", False, True),
-        (429, None, False, False),
-        (503, "APIGW.0201", False, True),
-        (503, None, True, False),
-        (503, "SVCSTG.00100500", True, False),
-        (502, "APIGW.0201", True, False),
-        (504, "APIGW.0201", True, False),
-        (500, "APIGW.0601", True, False),
-        (500, None, True, False),
-        (408, None, True, False),
-        (400, "SVCSTG.00100400", False, False),
-        (401, "APIGW.0301", False, False),
-        (302, None, False, False),
-    ],
-)
-def test_a_failed_write_is_repeated_only_where_it_surely_was_not_carried_out(
-    status: int, code: str | None, unknown: bool, repeat: bool
-) -> None:
-    """The whole table of statuses a changing request can come back with."""
-    judged = judge_write(refusal(status, {"error_code": code} if code else {}, is_action=True))
-    assert isinstance(judged, OutcomeUnknown) is unknown
-    assert is_safe_to_repeat(judged) is repeat
-
-
-def test_what_never_was_a_refusal_is_judged_too() -> None:
-    """Nothing sent: safe. No trust: pointless. Unreadable: unknown."""
-    assert is_safe_to_repeat(judge_write(Unreachable("refused")))
-    assert not is_safe_to_repeat(judge_write(Unreachable("certificate", code="tls")))
-    assert not is_worth_repeating(Unreachable("certificate", code="tls"))
-    unknown = judge_write(AnswerUnreadable("half an answer"))
+def test_an_unknown_outcome_says_what_to_do() -> None:
+    """It keeps what is known of the answer, and points at the component."""
+    unknown = build_outcome_unknown(refusal(500, {"error_code": "APIGW.0601"}, x_request_id="req-7"))
     assert isinstance(unknown, OutcomeUnknown)
+    assert (unknown.status, unknown.platform_code, unknown.request_id) == (500, "APIGW.0601", "req-7")
     assert "will not be repeated" in unknown.message
     assert unknown.hint is not None
     assert "look at the component" in unknown.hint

@@ -157,3 +157,19 @@ def test_a_lifetime_counts_from_the_answers_own_date(expires_at: object, date: s
 def test_what_is_no_date_is_none(text: str | None) -> None:
     """Without a time zone it says nothing."""
     assert parse_http_date(text) is None
+
+
+def test_what_remains_of_a_value() -> None:
+    """Seconds by the caller's clock; nothing before the first one, nor where the giver did not say."""
+
+    async def story() -> None:
+        giver = Giver()
+        assert giver.kept.remaining_s is None
+        await giver.look()
+        giver.time += 600.0
+        assert giver.kept.remaining_s == HOUR - 600.0
+        endless = Giver(lifetime_s=math.inf)
+        await endless.look()
+        assert endless.kept.remaining_s is None
+
+    asyncio.run(story())

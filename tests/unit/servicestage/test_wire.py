@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from statetool.core.canonical import rule_to_json
 from statetool.core.model import (
     Address,
     Application,
@@ -19,10 +18,8 @@ from statetool.core.model import (
     Record,
     StatusClass,
 )
-from statetool.core.plan import Verb
 from statetool.errors import AnswerUnreadable, RequestRefused
 from statetool.servicestage.wire import (
-    build_action_body,
     parse_action_answer,
     parse_applications,
     parse_closer,
@@ -386,41 +383,3 @@ def test_an_action_answer_of_another_shape_is_unreadable(body: Any) -> None:
     """The caller makes an unknown outcome of it."""
     with pytest.raises(AnswerUnreadable):
         parse_action_answer(body)
-
-
-def test_action_bodies_are_lower_case_verbs_with_parameters_where_there_are_any() -> None:
-    """No empty parameters object: the platform documents none."""
-    assert build_action_body(Verb.RESTART, {}) == {"action": "restart"}
-    assert build_action_body(Verb.SCALE, {"replica": 0}) == {"action": "scale", "parameters": {"replica": 0}}
-    assert build_action_body(Verb.ROLLBACK, {"version": "1.4.1"}) == {
-        "action": "rollback",
-        "parameters": {"version": "1.4.1"},
-    }
-
-
-def test_a_gray_weight_is_sent_flat() -> None:
-    """The assumed body of the one verb without documentation."""
-    assert build_action_body(Verb.MODIFY_GRAY_RULE, {"weight": 20}) == {
-        "action": "modify_gray_rule",
-        "parameters": {"type": "WEIGHT", "first_batch_weight": 20},
-    }
-
-
-def test_gray_content_rules_are_sent_and_read_back_as_the_same_rule() -> None:
-    """What we send under gray_release reads as what we meant."""
-    rule = GrayRule(
-        match="any",
-        rules=frozenset({ContentRule("header", "b", "in", "1,2"), ContentRule("header", "a", "equal", "B")}),
-    )
-    body = build_action_body(Verb.MODIFY_GRAY_RULE, rule_to_json(rule))
-    assert body["action"] == "modify_gray_rule"
-    sent = body["parameters"]
-    assert isinstance(sent, dict)
-    assert (sent["type"], sent["rule_match_mode"]) == ("CONTENT", "any")
-    assert closer({"gray_release": sent}).rule == rule
-
-
-def test_a_gray_rule_that_is_none_is_not_sent() -> None:
-    """Better refused here than half a rule there."""
-    with pytest.raises(RequestRefused):
-        build_action_body(Verb.MODIFY_GRAY_RULE, {"match": "any", "rules": []})

@@ -1,0 +1,96 @@
+"""What stands in the project's folder: configuration, manifests, state, and who holds its lock.
+
+Owns the checks that need nobody else. Each works as far as the one before it let something be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from statetool import surroundings
+from statetool.backends import Backend, LockInfo
+from statetool.config import Inspection, Settings
+from statetool.core.checks import Check, CheckStatus, Topic
+from statetool.core.model import Json
+from statetool.errors import Diagnostic, InvalidInput, StateError
+from statetool.workflow import Project
+
+_UNKNOWN = "needs_configuration"
+
+
+def check_configuration(directory: Path, inspection: Inspection, problems: Sequence[Diagnostic]) -> Check:
+    """`problems` are those of the environment that `inspection` does not hold."""
+    found = (*inspection.diagnostics, *problems)
+    facts: dict[str, Json] = {"folder": str(directory.absolute())}
+    if found:
+        return Check(Topic.CONFIGURATION, CheckStatus.FAILED, "configuration_invalid", facts, found)
+    return Check(Topic.CONFIGURATION, CheckStatus.OK, "configuration_valid", facts)
+
+
+def check_manifests(inspection: Inspection) -> tuple[Check, ...]:
+    settings = inspection.settings
+    if settings is None or not inspection.knows("manifests"):
+        return (Check(Topic.MANIFESTS, CheckStatus.NOT_REACHED, _UNKNOWN),)
+    from statetool.manifest.loader import load_manifests
+
+    try:
+        loaded = load_manifests(settings.root, settings.manifests)
+    except InvalidInput as error:
+        return (Check(Topic.MANIFESTS, CheckStatus.FAILED, "manifests_invalid", problems=error.diagnostics),)
+    facts: dict[str, Json] = {"components": len(loaded.components), "files": len(loaded.files)}
+    return (Check(Topic.MANIFESTS, CheckStatus.OK, "manifests_valid", facts),)
+
+
+def check_state(inspection: Inspection, environ: Mapping[str, str]) -> tuple[Check, ...]:
+    """What is stored, whether more could be, and who is at it."""
+    settings = inspection.settings
+    if settings is None or not (inspection.knows("state.path") and inspection.knows("state.backend")):
+        topics = (Topic.STATE, Topic.STATE_FOLDER, Topic.LOCK)
+        return tuple(Check(topic, CheckStatus.NOT_REACHED, _UNKNOWN) for topic in topics)
+    backend = Project(settings, None).backend
+    return (_check_content(backend), *_check_place(settings, backend, environ), _check_lock(backend))
+
+
+def _check_content(backend: Backend) -> Check:
+    facts: dict[str, Json] = {"location": backend.location}
+    try:
+        stored = backend.read()
+    except StateError as error:
+        return Check(Topic.STATE, CheckStatus.FAILED, "state_unreadable", facts, error.diagnostics)
+    if stored is None:
+        return Check(Topic.STATE, CheckStatus.OK, "state_absent", facts)
+    facts |= {"serial": stored.serial, "lineage": stored.lineage, "components": len(stored.components)}
+    return Check(Topic.STATE, CheckStatus.OK, "state_read", facts)
+
+
+def _check_place(settings: Settings, backend: Backend, environ: Mapping[str, str]) -> list[Check]:
+    facts: dict[str, Json] = {"folder": str(settings.state_path.parent)}
+    found = [_check_of(problem, facts) for problem in backend.check_place()]
+    if surroundings.is_ci(environ):
+        found.append(Check(Topic.STATE_FOLDER, CheckStatus.WARNING, "ephemeral_state", facts))
+    return found or [Check(Topic.STATE_FOLDER, CheckStatus.OK, "state_folder_fit", facts)]
+
+
+def _check_of(problem: Diagnostic, facts: Mapping[str, Json]) -> Check:
+    status = CheckStatus.FAILED if problem.severity == "error" else CheckStatus.WARNING
+    return Check(Topic.STATE_FOLDER, status, problem.code, facts, (problem,))
+
+
+def _check_lock(backend: Backend) -> Check:
+    holder = backend.find_holder()
+    if holder is None:
+        return Check(Topic.LOCK, CheckStatus.OK, "lock_free")
+    return Check(Topic.LOCK, CheckStatus.WARNING, "lock_held", _facts_of(holder))
+
+
+def _facts_of(holder: LockInfo) -> dict[str, Json]:
+    return {
+        "operation": holder.operation,
+        "who": holder.who,
+        "host": holder.host,
+        "pid": holder.pid,
+        "since": holder.created,
+        "run_id": holder.run_id,
+        "ci_url": holder.ci_url,
+    }
