@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 from statetool.config_reader import CONFIG_FILE, SettingsReader, bad_variable
 from statetool.core.credentials import AuthMode
-from statetool.core.guards import Guards
 from statetool.errors import Diagnostic, InvalidInput
 from statetool.freeze import Window, parse_windows
 
@@ -66,8 +65,12 @@ class Settings:
     job_timeout_s: float
     poll_interval_s: float
     max_plan_age_s: int
-    guards: Guards
-    freeze_windows: tuple[Window, ...]
+    max_share: int
+    max_scale_down: int
+    min_replicas: int | None
+    max_weight_step: int | None
+    max_actions: int | None
+    freeze: tuple[Window, ...]
     freeze_from: Path | None
     timezone: str | None
     origins: Mapping[str, str]
@@ -163,8 +166,12 @@ def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
         job_timeout_s=float(reader.get("limits.job_timeout_s")),
         poll_interval_s=float(reader.get("limits.poll_interval_s")),
         max_plan_age_s=_find_max_plan_age(reader),
-        guards=_find_guards(reader),
-        freeze_windows=_find_freeze_windows(reader, timezone),
+        max_share=reader.get("guards.max_share"),
+        max_scale_down=reader.get("guards.max_scale_down"),
+        min_replicas=_find_limit(reader, "guards.min_replicas"),
+        max_weight_step=_find_limit(reader, "guards.max_weight_step"),
+        max_actions=_find_limit(reader, "guards.max_actions"),
+        freeze=_find_freeze(reader, timezone),
         freeze_from=root / str(shared.value) if shared else None,
         timezone=timezone,
         origins=MappingProxyType(reader.origins),
@@ -259,23 +266,13 @@ def _find_max_plan_age(reader: SettingsReader) -> int:
     return age_s
 
 
-def _find_guards(reader: SettingsReader) -> Guards:
-    """The limits; which freezes are on depends on the hour, and is asked when a plan is made."""
-
-    def limit(name: str) -> int | None:
-        found = reader.find(f"guards.{name}")
-        return int(found.value) if found else None
-
-    return Guards(
-        max_share=limit("max_share"),
-        max_scale_down=limit("max_scale_down"),
-        min_replicas=limit("min_replicas"),
-        max_weight_step=limit("max_weight_step"),
-        max_actions=limit("max_actions"),
-    )
+def _find_limit(reader: SettingsReader, name: str) -> int | None:
+    """A limit that has no default: None means there is none."""
+    found = reader.find(name)
+    return int(found.value) if found else None
 
 
-def _find_freeze_windows(reader: SettingsReader, timezone: str | None) -> tuple[Window, ...]:
+def _find_freeze(reader: SettingsReader, timezone: str | None) -> tuple[Window, ...]:
     reader.find("guards.freeze")  # for its origin
     node = reader.node("guards.freeze")
     windows, diagnostics = parse_windows(node, CONFIG_FILE, timezone) if node is not None else ((), [])

@@ -33,7 +33,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("config", "credentials"),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "connection", "known_addresses"),
+    ("surroundings", "planfile", "connection", "guarding", "known_addresses"),
     ("workflow",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action"),
     ("cli",),
