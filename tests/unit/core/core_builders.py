@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from statetool.core.guards import Guards
 from statetool.core.model import (
     Address,
     Closer,
@@ -35,6 +36,7 @@ from statetool.errors import SourceMark
 
 NOW = "2026-11-23T08:00:00Z"
 EARLIER = "2026-11-22T20:00:00Z"
+UNGUARDED = Guards(max_share=None, max_scale_down=None)
 CIRCUMSTANCES = Circumstances("http://127.0.0.1:9000", "0123456789abcdef0123456789abcdef", "6f9c", 12, "0.1.0")
 
 
@@ -195,9 +197,10 @@ def plan_all(
     recorded: Iterable[Recorded] = (),
     observed: Sequence[Observed] = (),
     selection: Selection | None = None,
+    guards: Guards = UNGUARDED,
     **rules: Any,
 ) -> Plan:
-    """The plan of a project."""
+    """The plan of a project, by default without any guard."""
     return build_plan(
         desired,
         {entry.address: entry for entry in recorded},
@@ -205,6 +208,7 @@ def plan_all(
         rules=make_rules(**rules),
         selection=selection or Selection(),
         circumstances=CIRCUMSTANCES,
+        guards=guards,
     )
 
 
