@@ -40,6 +40,7 @@ class Settings:
     `endpoint` is `https://HOST`, `http://LOOPBACK:PORT` or `sandbox:PATH` as written; `sandbox_path` is set for
     the last. `iam_endpoint` is where tokens and project ids are asked for, empty where no region is known.
     `manage` names the applications that may be changed in mode observe, by name or id; empty in mode apply.
+    `parallelism_of` has the risks with a number of their own, and `scale`; `parallelism` is for the others.
     `project_id` is empty where it is to be looked up. `timezone` None means the system's. `origins` maps dotted
     names (`limits.parallelism`) to `statetool.yaml:12:16`, `environment HW_PROJECT_ID`, `--parallelism` or `default`.
     """
@@ -58,6 +59,7 @@ class Settings:
     state_path: Path
     manifests: tuple[Path, ...]
     parallelism: int
+    parallelism_of: Mapping[str, int]
     jobs_in_flight: int
     reads_per_second: float
     writes_per_minute: float
@@ -163,6 +165,7 @@ def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
     endpoint, sandbox_path = _find_endpoint(reader, root, region.value if region else None, offline)
     region_name = region.value if region else _region_of(reader, endpoint)
     timezone, shared = _find_timezone(reader), reader.find("guards.freeze_from")
+    parallelism, parallelism_of = _find_parallelism(reader)
     return Settings(
         root=root,
         mode=cast(Literal["apply", "observe"], reader.get("mode")),
@@ -177,7 +180,8 @@ def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
         gray_rule_body=reader.get("platform.gray_rule_body"),
         state_path=root / str(reader.get("state.path")),
         manifests=tuple(root / location for location in reader.get("manifests")),
-        parallelism=reader.get("limits.parallelism"),
+        parallelism=parallelism,
+        parallelism_of=MappingProxyType(parallelism_of),
         jobs_in_flight=reader.get("limits.jobs_in_flight"),
         reads_per_second=float(reader.get("limits.reads_per_second")),
         writes_per_minute=float(reader.get("limits.writes_per_minute")),
@@ -278,6 +282,20 @@ def _find_max_plan_age(reader: SettingsReader) -> int:
     return age_s
 
 
+def _find_parallelism(reader: SettingsReader) -> tuple[int, dict[str, int]]:
+    """The number for all risks, or for those that are not named, and the numbers of those that are.
+
+    A flag speaks for all of them.
+    """
+    name, everything = "limits.parallelism", int(reader.get("limits.parallelism"))
+    if reader.origins[name] != "default":
+        return everything, {}
+    found = {key.rpartition(".")[2]: int(reader.get(key)) for key in reader.names_under(name)}
+    if "default" in found:
+        reader.origins[name] = reader.origins.pop(f"{name}.default")
+    return found.pop("default", everything), found
+
+
 def _find_limit(reader: SettingsReader, name: str) -> int | None:
     """A limit that has no default: None means there is none."""
     found = reader.find(name)
@@ -308,5 +326,3 @@ def _find_timezone(reader: SettingsReader) -> str | None:
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
     """What has no place in the file comes after what has one."""
     return (diagnostic.mark.line, diagnostic.mark.column) if diagnostic.mark else (2**31, 0)
-
-

@@ -117,6 +117,10 @@ class SettingsReader:
         """What the file holds under that name, where it passed the schema."""
         return self._file[name][0] if name in self._file else None
 
+    def names_under(self, name: str) -> list[str]:
+        """What the file holds under a name whose keys are free to choose, as names of their own."""
+        return [known for known in self._file if known.startswith(f"{name}.")]
+
     def is_absent(self, name: str) -> bool:
         """Whether a name that was not found is truly missing, not written wrongly or in a file that can't be read."""
         return self.refused.isdisjoint({"", name.partition(".")[0], name})

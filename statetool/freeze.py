@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from statetool.core.guards import PASS_FREEZE, Freeze
+from statetool.core.guards import FREEZE_UNREADABLE, PASS_FREEZE, Freeze
+from statetool.core.model import Json
 from statetool.core.plan import Risk
 from statetool.errors import Diagnostic, SourceMark
 from statetool.manifest.files import ManifestFile, read_file
@@ -28,10 +30,20 @@ from statetool.manifest.yaml_reader import read_yaml
 if TYPE_CHECKING:
     from dateutil.rrule import rrule, rruleset
 
-# Hourly rules and faster ones freeze nothing that a person plans by, and take for ever to count through.
-_FREQUENCY = re.compile(r"(?:^|;)FREQ=(?:DAILY|WEEKLY|MONTHLY|YEARLY)(?:;|$)")
-_UNFIT = re.compile(r"[\s:]|BYHOUR|BYMINUTE|BYSECOND|INTERVAL=0")
-_TIME_FORMAT = "%Y-%m-%d %H:%M %z"
+_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+"""Faster ones freeze nothing that a person plans by, and take for ever to count through."""
+_PARTS = {
+    "INTERVAL": re.compile(r"[1-9][0-9]{0,2}"),
+    "COUNT": re.compile(r"[1-9][0-9]{0,4}"),
+    "UNTIL": re.compile(r"[0-9]{8}(T[0-9]{6})?"),
+    "WKST": re.compile(r"MO|TU|WE|TH|FR|SA|SU"),
+    "BYMONTH": re.compile(r"[0-9]{1,2}(,[0-9]{1,2})*"),
+    "BYMONTHDAY": re.compile(r"-?[0-9]{1,2}(,-?[0-9]{1,2})*"),
+    "BYDAY": re.compile(r"[+-]?[1-5]?(MO|TU|WE|TH|FR|SA|SU)(,[+-]?[1-5]?(MO|TU|WE|TH|FR|SA|SU))*"),
+}
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_CLOCKS_MOVE = timedelta(hours=3)
+"""More than any clock is ever put back at once: so far ahead an hour may already have been, and come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +62,56 @@ class Window:
 
     def freeze_at(self, now: datetime) -> Freeze | None:
         """The freeze where it is on at `now` (with time zone), else None."""
-        begun = self._last_start(now.astimezone(self.zone))
-        if begun is None:
-            return None
-        # Wall-clock arithmetic: a window from 18:00 to 09:00 is that also on the night the clocks change.
-        until = (begun.replace(tzinfo=None) + (self.end - self.start)).replace(tzinfo=self.zone)
-        return Freeze(self.reason, until.strftime(_TIME_FORMAT), self.passes) if now < until else None
+        for start in self._last_starts(now):
+            # Wall-clock arithmetic: a window from 18:00 to 09:00 is that also on the night the clocks change.
+            until = (start + (self.end - self.start)).replace(tzinfo=self.zone)
+            if start.replace(tzinfo=self.zone).astimezone(UTC) <= now < until.astimezone(UTC):
+                return Freeze(self.reason, _told(until), self.passes)
+        return None
 
-    def _last_start(self, now: datetime) -> datetime | None:
-        """When the window last began, at `now` or before."""
+    def _last_starts(self, now: datetime) -> list[datetime]:
+        """When the window last began by the clock on the wall, and what that clock, put back, may have shown before."""
         if self.recurrence is None:
-            begun = self.start.replace(tzinfo=self.zone)
-            return begun if begun <= now else None
-        naive = _rule(self.recurrence, self.start).before(now.replace(tzinfo=None), inc=True)
-        return naive.replace(tzinfo=self.zone) if naive is not None else None
+            return [self.start]
+        wall = now.astimezone(self.zone).replace(tzinfo=None)
+        rule = _rule(self.recurrence, self.start)
+        starts = (rule.before(latest, inc=True) for latest in (wall, wall + _CLOCKS_MOVE))
+        return sorted({start for start in starts if start is not None}, reverse=True)
 
 
 def check_recurrence(text: str, start: datetime) -> str | None:
     """What is wrong with a recurrence rule, None for a good one."""
-    if _FREQUENCY.search(text) is None or _UNFIT.search(text) is not None:
-        return "write a rule alone, daily or rarer, such as FREQ=WEEKLY;BYDAY=FR; `from` is its start"
+    pairs = [part.partition("=")[::2] for part in text.split(";")]
+    parts = dict(pairs)
+    if parts.get("FREQ") not in _FREQUENCIES:
+        return "write a rule of RFC 5545, daily or rarer, such as FREQ=WEEKLY;BYDAY=FR; `from` is its start"
+    if len(parts) != len(pairs) or not parts.keys() <= {"FREQ", *_PARTS}:
+        return f"write FREQ, and each of {', '.join(_PARTS)} once at most, with semicolons between"
+    for name, pattern in _PARTS.items():
+        if name in parts and not pattern.fullmatch(parts[name]):
+            return f"{name}={parts[name]} can't be read; write a rule such as FREQ=WEEKLY;BYDAY=FR;UNTIL=20271231"
     try:
-        _rule(text, start)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        rule = _rule(text, start)
+    except (ValueError, TypeError, OverflowError):
         return "write a rule of RFC 5545, such as FREQ=WEEKLY;BYDAY=FR"
+    if not _may_occur(parts, start) or rule.after(start, inc=True) != start:
+        return f"`from` ({start:%Y-%m-%d} is a {start:%A}) must be the first day that the rule names"
     return None
+
+
+def _may_occur(parts: Mapping[str, str], day: datetime) -> bool:
+    """Whether each part of a rule, taken by itself, names that day. One that does not may name no day at all, and to
+    find that out the calendar would be counted through to its end."""
+    last = monthrange(day.year, day.month)[1]
+    days = {str(day.day), f"{day.day:02}", str(day.day - last - 1), f"-{last + 1 - day.day:02}"}
+    if "BYMONTH" in parts and day.month not in map(int, parts["BYMONTH"].split(",")):
+        return False
+    if "BYMONTHDAY" in parts and days.isdisjoint(parts["BYMONTHDAY"].split(",")):
+        return False
+    name = _DAYS[day.weekday()]
+    from_first, from_last = (day.day + 6) // 7, (last - day.day + 7) // 7
+    names = {name, f"{from_first}{name}", f"+{from_first}{name}", f"-{from_last}{name}"}
+    return "BYDAY" not in parts or not names.isdisjoint(parts["BYDAY"].split(","))
 
 
 def freezes_at(windows: Iterable[Window], now: datetime) -> tuple[Freeze, ...]:
@@ -84,7 +121,7 @@ def freezes_at(windows: Iterable[Window], now: datetime) -> tuple[Freeze, ...]:
 
 def closed_by(problem: str) -> Freeze:
     """The freeze that stands in for windows nobody can read."""
-    return Freeze(problem, None, frozenset({Risk.REVERT}))
+    return Freeze(problem, None, frozenset({Risk.REVERT}), FREEZE_UNREADABLE)
 
 
 def parse_windows(node: Node, file: str, timezone: str | None) -> tuple[tuple[Window, ...], list[Diagnostic]]:
@@ -104,9 +141,21 @@ def parse_windows(node: Node, file: str, timezone: str | None) -> tuple[tuple[Wi
     return tuple(windows), diagnostics
 
 
+def window_to_json(window: Window) -> dict[str, Json]:
+    """A window as statetool.yaml would say it, with everything that it leaves to defaults."""
+    return {
+        "reason": window.reason,
+        "from": f"{window.start:%Y-%m-%d %H:%M}",
+        "to": f"{window.end:%Y-%m-%d %H:%M}",
+        "timezone": str(window.zone),
+        "repeat": window.recurrence,
+        "passes": [str(risk) for risk in Risk if risk in window.passes],
+    }
+
+
 def load_shared_freezes(path: Path, timezone: str | None, now: datetime) -> tuple[Freeze, ...]:
     """The freezes of a shared file that are on at `now`; where it can't be read, one that lets only a revert pass."""
-    data = read_file(ManifestFile(path, str(path)))
+    data = read_file(ManifestFile(path, "it"))
     diagnostics = [data] if isinstance(data, Diagnostic) else []
     windows: tuple[Window, ...] = ()
     if not isinstance(data, Diagnostic):
@@ -114,17 +163,19 @@ def load_shared_freezes(path: Path, timezone: str | None, now: datetime) -> tupl
         diagnostics.extend(result.diagnostics)
         for document in result.documents:
             for problem in load_rules("config", "guards", "freeze").check(document.root):
-                message = problem.before + describe(problem.path, path.name) + problem.after
-                mark = SourceMark(str(path), problem.line, problem.column)
-                diagnostics.append(Diagnostic(problem.code, message, problem.hint, mark))
+                message = problem.before + describe(problem.path, "the list") + problem.after
+                diagnostics.append(Diagnostic(problem.code, message, problem.hint, problem.mark))
             if not diagnostics:
                 found, wrong = parse_windows(document.root, str(path), timezone)
                 windows += found
                 diagnostics.extend(wrong)
+        if not result.documents:
+            # Half a file, or one that was never filled, says nothing about freezes; a list without entries does.
+            diagnostics.append(Diagnostic("empty_file", "it is empty; an empty list is written []"))
     if diagnostics:
         first = diagnostics[0]
-        place = f"{first.mark}: " if first.mark else ""
-        return (closed_by(f"guards.freeze_from can't be read: {place}{first.message}"),)
+        place = first.mark or path
+        return (closed_by(f"guards.freeze_from: {place}: {first.message}"),)
     return freezes_at(windows, now)
 
 
@@ -161,6 +212,11 @@ def _parse_window(item: MapNode, file: str, timezone: str | None) -> Window | Di
         return wrong("repeat", "bad_recurrence", f"{str(repeat)[:100]!r} is not a rule for a freeze", problem)
     passes = frozenset(Risk(risk) for risk in values["passes"]) if "passes" in values else PASS_FREEZE
     return Window(values["reason"], times["from"], times["to"], zone, repeat, passes)
+
+
+def _told(instant: datetime) -> str:
+    """`2026-11-12 00:00 +08:00`, by the clock of its own zone."""
+    return f"{instant:%Y-%m-%d %H:%M} {instant.isoformat()[-6:]}"
 
 
 def _rule(text: str, start: datetime) -> rrule | rruleset:

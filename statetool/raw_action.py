@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from statetool import __version__, surroundings
 from statetool.apply.signals import run_interruptibly
 from statetool.core.events import fold
+from statetool.core.guards import judge
 from statetool.core.model import Address, Desired, Observed, StatusClass
 from statetool.core.permission import may_change, observe_mode_deny
 from statetool.core.plan import Plan, Risk
 from statetool.core.raw_action import RawAction, RawPlan, plan_raw_action
 from statetool.errors import ExitCode, StatetoolError
+from statetool.guarding import guards_at
 from statetool.workflow import (
     Listener,
     Outcome,
@@ -77,7 +79,9 @@ async def _plan(
     raw = plan_raw_action(
         RawAction(asked.verb, address, asked.parameters, asked.rule), wanted, recorded, observed, overrides
     )
-    return _as_plan(session, _permitted(session, raw, observed), reads, overrides), observed
+    plan = _as_plan(session, _permitted(session, raw, observed), reads, overrides)
+    guards = guards_at(session.project.settings, surroundings.utc_now())
+    return judge(plan, guards, managed=len({*components, *(entry.address for entry in desired)})), observed
 
 
 def _permitted(session: Session, raw: RawPlan, observed: Observed) -> RawPlan:

@@ -29,7 +29,7 @@ from statetool.config import Settings
 from statetool.core.approval import Approval, keep_approved
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
-from statetool.core.guards import judge_again
+from statetool.core.guards import judge
 from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
@@ -69,7 +69,9 @@ class Project:
     @property
     def limits(self) -> Limits:
         s = self.settings
-        return Limits(s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s)
+        return Limits(
+            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,13 +316,12 @@ def apply_saved_plan(
             now=surroundings.now(),
             max_age_s=settings.max_plan_age_s,
         )
-        known = {*_recorded(session.state), *(change.address for change in plan.changes)}
-        guards = guards_at(settings, surroundings.utc_now())
-        plan = _as_approved(judge_again(plan, guards, managed=len(known)), approval)
+        # What may be done is judged by the configuration and the calendar of now, not by those of the plan.
+        managed = len(plan.addresses | _recorded(session.state).keys())
+        plan = _as_approved(judge(plan, guards_at(settings, surroundings.utc_now()), managed=managed), approval)
         if not plan.can_apply:
             return finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
-        # What may be changed is judged by the configuration of now, not by that of the plan.
         plan = withhold_unmanaged(plan, settings.managed, {o.application_id: o.address.application for o in observed})
         if not plan.can_apply:
             return finish(session, plan)

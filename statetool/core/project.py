@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from statetool.core.diff import needs_closer_look
 from statetool.core.edges import order_across
-from statetool.core.guards import Guards, Intent, check_component, check_project
+from statetool.core.guards import Guards, judge
 from statetool.core.matching import Matching, Pair, match_components
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.permission import refuse_unmanaged
@@ -89,33 +89,22 @@ def build_plan(
     rules: PlanRules,
     selection: Selection,
     circumstances: Circumstances,
-    guards: Guards = Guards(),  # noqa: B008 - frozen
+    guards: Guards = Guards(),
 ) -> Plan:
     """The plan of a project, from three values only. The same input gives the same plan, in any order of input."""
     matching = match_components(desired, recorded, observed)
     selected = [pair for pair in matching.pairs if selection.includes(pair.desired.address)]
-    planned = {pair.desired.address: _guarded(_plan_pair(pair, rules), pair, guards, rules) for pair in selected}
+    planned = {pair.desired.address: _plan_pair(pair, rules) for pair in selected}
     forgets = _forgets(matching, rules, selection)
     blocked = _find_blocked([pair.desired for pair in matching.pairs], planned)
     runnable = {address: component for address, component in planned.items() if address not in blocked}
-    refused = check_project(
-        [*(_intent(address, component) for address, component in runnable.items()), *map(_forget_intent, forgets)],
-        guards,
-        rules.overrides,
-        managed=len(matching.pairs) + len(matching.left_manifest),
-    )
-    if refused:
-        touched = [address for address, component in runnable.items() if component.change is not None]
-        for address in (*touched, *(change.address for change in forgets)):
-            blocked[address] = Blocked(address, refused[0].code, refused[0].message)
-        runnable, forgets = {}, []
     actions = order_across(
         {pair.desired.address: pair.desired.depends_on for pair in matching.pairs},
         {address: component.actions for address, component in runnable.items()},
     )
     everything = list(planned.values())
     changes = [component.change for component in runnable.values() if component.change is not None] + forgets
-    return Plan(
+    plan = Plan(
         mode=rules.mode,
         created_at=rules.now,
         endpoint=circumstances.endpoint,
@@ -128,7 +117,7 @@ def build_plan(
         held_back=tuple(entry for address in runnable for entry in planned[address].held_back),
         left_alone=tuple(entry for component in everything for entry in component.left_alone),
         blocked=tuple(blocked[address] for address in sorted(blocked)),
-        findings=(*refused, *(finding for component in everything for finding in component.findings)),
+        findings=tuple(finding for component in everything for finding in component.findings),
         rejections=tuple(component.rejection for component in everything if component.rejection is not None),
         counts=Counts(
             unchanged=sum(component.is_unchanged for component in everything),
@@ -140,6 +129,7 @@ def build_plan(
         overrides=tuple(sorted(rules.overrides)),
         left_out=tuple(p.desired.address for p in matching.pairs if not selection.includes(p.desired.address)),
     )
+    return judge(plan, guards, managed=len(matching.pairs) + len(matching.left_manifest))
 
 
 def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
@@ -154,19 +144,6 @@ def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
     component = plan_component(pair.desired, pair.recorded, observed, rules, pair.moved_from)
     component = refuse_unmanaged(component, rules.managed, observed.address.application, observed.application_id)
     return replace(component, findings=(*pair.findings, *component.findings))
-
-
-def _guarded(component: ComponentPlan, pair: Pair, guards: Guards, rules: PlanRules) -> ComponentPlan:
-    denies = check_component(_intent(pair.desired.address, component), guards, rules.overrides)
-    return replace(component, findings=(*component.findings, *denies)) if denies else component
-
-
-def _intent(address: Address, component: ComponentPlan) -> Intent:
-    return Intent(address, component.change, component.actions)
-
-
-def _forget_intent(change: Change) -> Intent:
-    return Intent(change.address, change, ())
 
 
 def _forgets(matching: Matching, rules: PlanRules, selection: Selection) -> list[Change]:

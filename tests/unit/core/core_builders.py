@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from statetool.core.guards import Guards
+from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import (
     Address,
     Closer,
@@ -36,7 +36,6 @@ from statetool.errors import SourceMark
 
 NOW = "2026-11-23T08:00:00Z"
 EARLIER = "2026-11-22T20:00:00Z"
-UNGUARDED = Guards(max_share=None, max_scale_down=None)
 CIRCUMSTANCES = Circumstances("http://127.0.0.1:9000", "0123456789abcdef0123456789abcdef", "6f9c", 12, "0.1.0")
 
 
@@ -197,7 +196,7 @@ def plan_all(
     recorded: Iterable[Recorded] = (),
     observed: Sequence[Observed] = (),
     selection: Selection | None = None,
-    guards: Guards = UNGUARDED,
+    guards: Guards = NO_GUARDS,
     **rules: Any,
 ) -> Plan:
     """The plan of a project, by default without any guard."""
