@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, cast
 
 from statetool.errors import Diagnostic, SourceMark, UsageError
@@ -77,8 +78,10 @@ class SettingsReader:
         node = result.documents[0].root if result.documents else MapNode({}, CONFIG_FILE, 1, 1)
         for problem in load_rules("config").check(node):
             self._note_problem(problem)
-            if problem.code not in ("unknown_key", "missing_key"):  # these two leave the values beside them good
-                self.refused.add(".".join(part for part in problem.path if isinstance(part, str)))
+            name = ".".join(takewhile(lambda part: isinstance(part, str), problem.path))
+            # These two leave the values beside them good; but a list is taken as a whole or not at all.
+            if problem.code not in ("unknown_key", "missing_key") or len(name.split(".")) < len(problem.path):
+                self.refused.add(name)
         self._keep(node, "")
 
     def _note_problem(self, problem: Problem) -> None:

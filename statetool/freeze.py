@@ -171,11 +171,12 @@ def load_shared_freezes(path: Path, timezone: str | None, now: datetime) -> tupl
                 diagnostics.extend(wrong)
         if not result.documents:
             # Half a file, or one that was never filled, says nothing about freezes; a list without entries does.
-            diagnostics.append(Diagnostic("empty_file", "it is empty; an empty list is written []"))
+            diagnostics.append(Diagnostic("empty_file", "it is empty", "an empty list is written []"))
     if diagnostics:
         first = diagnostics[0]
         place = first.mark or path
-        return (closed_by(f"guards.freeze_from: {place}: {first.message}"),)
+        hint = f" ({first.hint})" if first.hint else ""
+        return (closed_by(f"guards.freeze_from: {place}: {first.message}{hint}"),)
     return freezes_at(windows, now)
 
 
