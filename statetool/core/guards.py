@@ -162,7 +162,11 @@ def _check_scale_down(intent: _Intent, limit: int | None) -> Finding | None:
         return None
     before, after = down
     least = before - limit * before // 100
-    hint = f"go down in steps, to {least} first" if least < before else "leave the number as it is"
+    hint = "leave the number as it is"
+    if after == 0:
+        hint = "write `state: stopped` where none is to run"
+    elif least < before:
+        hint = f"go down in steps, to {least} first"
     return _deny(
         intent,
         MAX_SCALE_DOWN,
@@ -251,11 +255,10 @@ def _freeze_deny(freeze: Freeze, risks: set[Risk]) -> Finding:
 
 
 def _freeze_message(freeze: Freeze, risks: set[Risk]) -> str:
+    waits = f"{_names(risks)} must wait; {_names(freeze.passes) or 'nothing'} may pass"
     if freeze.code == FREEZE_UNREADABLE:
-        why = f"{freeze.reason}; nobody knows whether changes are frozen"
-    else:
-        why = f"frozen{f' until {freeze.until}' if freeze.until else ''} ({freeze.reason})"
-    return f"{why}: {_names(risks)} must wait; {_names(freeze.passes) or 'nothing'} may pass"
+        return f"{freeze.reason}; as nobody knows whether changes are frozen, {waits}"
+    return f"frozen{f' until {freeze.until}' if freeze.until else ''} ({freeze.reason}): {waits}"
 
 
 def _names(risks: Iterable[Risk]) -> str:

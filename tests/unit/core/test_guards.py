@@ -107,6 +107,8 @@ def test_a_denied_scale_down_names_a_step_that_is_allowed() -> None:
     plan = guarded([want(replicas=1)], [record(wish(replicas=9))], [see(replicas=9)], Guards())
     assert "to 5 first" in str(plan.findings[0].hint)
     assert denies(guarded([want(replicas=5)], [record(wish(replicas=9))], [see(replicas=9)], Guards())) == []
+    plan = guarded([want(replicas=0)], [record(wish(replicas=9))], [see(replicas=9)], Guards())
+    assert "`state: stopped`" in str(plan.findings[0].hint), "no steps lead there"
 
 
 def test_a_deny_of_one_component_blocks_it_and_what_depends_on_it_only() -> None:
@@ -269,8 +271,8 @@ def test_windows_that_nobody_can_read_are_told_as_that() -> None:
     plan = guarded(**frozen_world(), guards=Guards(freezes=(shut,)), overrides={"freeze"})
     assert denies(plan) == ["freeze_unreadable"]
     assert plan.denies[0].message == (
-        "guards.freeze_from: /etc/x: it can't be read; nobody knows whether changes are frozen: scale_up, scale_down "
-        "must wait; revert may pass"
+        "guards.freeze_from: /etc/x: it can't be read; as nobody knows whether changes are frozen, scale_up, "
+        "scale_down must wait; revert may pass"
     )
     assert "--override freeze_unreadable" in str(plan.denies[0].hint)
 
