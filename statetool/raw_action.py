@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from statetool import __version__, surroundings
 from statetool.apply.signals import run_interruptibly
 from statetool.core.events import fold
+from statetool.core.guards import judge
 from statetool.core.locating import locate
 from statetool.core.model import Desired, Observed
 from statetool.core.permission import may_change, observe_mode_deny
 from statetool.core.plan import Plan, Risk
 from statetool.core.raw_action import RawAction, RawPlan, plan_raw_action
 from statetool.errors import ExitCode
+from statetool.guarding import guards_at
 from statetool.locating import fetch_one_idle, load_desired_if_any
 from statetool.workflow import (
     Listener,
@@ -56,7 +58,8 @@ async def _plan(
     async with connect(session.project) as platform:
         observed = await fetch_one_idle(session, platform, asked.address)
         reads = platform.requests.reads
-    located = locate(asked.address, observed, desired, session.state.components.values() if session.state else ())
+    components = session.state.components if session.state else {}
+    located = locate(asked.address, observed, desired, components.values())
     raw = plan_raw_action(
         RawAction(asked.verb, located.address, asked.parameters, asked.rule),
         located.desired,
@@ -64,7 +67,9 @@ async def _plan(
         observed,
         overrides,
     )
-    return _as_plan(session, _permitted(session, raw, observed), reads, overrides), observed
+    plan = _as_plan(session, _permitted(session, raw, observed), reads, overrides)
+    guards = guards_at(session.project.settings, surroundings.utc_now())
+    return judge(plan, guards, managed=len({*components, *(entry.address for entry in desired)})), observed
 
 
 def _permitted(session: Session, raw: RawPlan, observed: Observed) -> RawPlan:

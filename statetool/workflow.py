@@ -26,8 +26,10 @@ from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, Lease, OnWait, open_backend
 from statetool.config import Settings
+from statetool.core.approval import Approval, keep_approved
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
+from statetool.core.guards import judge
 from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
@@ -37,6 +39,7 @@ from statetool.core.selection import Selection, ensure_something_selected
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, Interrupted, PlatformError
+from statetool.guarding import guards_at
 from statetool.planfile import ensure_plan_fits
 
 if TYPE_CHECKING:
@@ -61,7 +64,9 @@ class Project:
     @property
     def limits(self) -> Limits:
         s = self.settings
-        return Limits(s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s)
+        return Limits(
+            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class Request:
     """What a person asks a plan to be about. `correct` is --correct-drift, or --correct in mode drift.
 
     `variables` are those of --var, as name and text, and `variable_files` those of --var-file, in the order given.
+    `approval` holds the risks of --approve, where only those are to run.
     """
 
     mode: PlanMode = "normal"
@@ -78,6 +84,7 @@ class Request:
     allow_empty: bool = False
     variables: tuple[tuple[str, str], ...] = ()
     variable_files: tuple[Path, ...] = ()
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,7 @@ def plan_observed(
             tool_version=__version__,
             reads=reads,
         ),
+        guards=guards_at(project.settings, surroundings.utc_now()),
     )
 
 
@@ -279,6 +287,7 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
     project = with_project_id(project)
     with _apply_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
+        plan = _as_approved(plan, request.approval)
         if not plan.can_apply:
             _remember(session, plan, observed)
             return finish(session, plan)
@@ -293,8 +302,17 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
         return run_interruptibly(execute(session, plan, observed, plan_again))
 
 
-def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
-    """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
+def _as_approved(plan: Plan, approval: Approval | None) -> Plan:
+    return plan if approval is None else keep_approved(plan, approval)
+
+
+def apply_saved_plan(
+    project: Project, plan: Plan, listener: Listener, *, approval: Approval | None = None, lock_timeout_s: float
+) -> Outcome:
+    """Execute a saved plan, exactly it, but for what guards refuse by now and what `approval` leaves out.
+
+    Raises PlanFileError where it does not fit this project or this state.
+    """
     project = with_project_id(project)
     settings = project.settings
     with _apply_session(project, listener, lock_timeout_s) as session:
@@ -306,10 +324,12 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
             now=surroundings.now(),
             max_age_s=settings.max_plan_age_s,
         )
+        # What may be done is judged by the configuration and the calendar of now, not by those of the plan.
+        managed = len(plan.addresses | _recorded(session.state).keys())
+        plan = _as_approved(judge(plan, guards_at(settings, surroundings.utc_now()), managed=managed), approval)
         if not plan.can_apply:
             return finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
-        # What may be changed is judged by the configuration of now, not by that of the plan.
         plan = withhold_unmanaged(plan, settings.managed, {o.application_id: o.address.application for o in observed})
         if not plan.can_apply:
             return finish(session, plan)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from statetool.cli.commands import FOLDER, Option
 from statetool.cli.console import Console, JsonMode
+
+if TYPE_CHECKING:
+    from statetool.core.approval import Approval
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -33,6 +36,18 @@ def read_duration(context: click.Context, parameter: click.Parameter, value: str
         message = f"{value!r} is not a time such as 30, 30s or 5m (a week at most)."
         raise click.BadParameter(message, context, parameter)
     return seconds
+
+
+def read_approval(context: click.Context, parameter: click.Parameter, value: str | None) -> Approval | None:
+    """The risks of `--approve`."""
+    from statetool.core.approval import parse_approval
+
+    if value is None:
+        return None
+    try:
+        return parse_approval(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", context, parameter) from None
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
@@ -167,10 +182,17 @@ def lock_timeout_option(command: Decorated) -> Decorated:
 
 
 def run_options(command: Decorated) -> Decorated:
-    """How an apply goes: arrive as auto_approve, parallelism, lock_timeout."""
+    """How an apply goes: arrive as auto_approve, approval, parallelism, lock_timeout."""
     for decorate in reversed(
         (
             option("--auto-approve", is_flag=True, help="Do not ask."),
+            option(
+                "--approve",
+                "approval",
+                metavar="RISKS",
+                callback=read_approval,
+                help="Do not ask, and run only actions of these risks, as in scale_up,traffic:10.",
+            ),
             option("--parallelism", type=int, metavar="N", help="Changing requests at once [default: 10]."),
             lock_timeout_option,
         )

@@ -13,7 +13,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from statetool import surroundings
-from statetool.config import CONFIG_FILE, allowed_hosts, load_settings
+from statetool.config import allowed_hosts, load_settings
+from statetool.config_reader import CONFIG_FILE
 from statetool.connection import find_credentials
 from statetool.core.model import Address
 from statetool.core.plan import PlanMode

@@ -224,7 +224,14 @@ OVERRIDABLE = frozenset(
         "failed_component",
         "fold_needed",
         "foreign_gray_release",
+        "freeze",
+        "freeze_unreadable",
         "gray_unclear",
+        "max_actions",
+        "max_scale_down",
+        "max_share",
+        "max_weight_step",
+        "min_replicas",
         "protected",
         "rollback_twice",
         "version_rejected",
@@ -293,6 +300,13 @@ class Plan:
     @property
     def warnings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.severity == "warn")
+
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """Every managed component that the plan names; unchanged ones are recorded, and named only there."""
+        named: list[Change | HeldBack | LeftAlone | Blocked] = [*self.changes, *self.held_back]
+        named += [*self.left_alone, *self.blocked]
+        return frozenset(self.left_out).union(entry.address for entry in named)
 
     @property
     def has_changes(self) -> bool:

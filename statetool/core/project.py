@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from statetool.core.comes_along import find_past_versions
 from statetool.core.diff import needs_closer_look
 from statetool.core.edges import order_across
+from statetool.core.guards import Guards, judge
 from statetool.core.matching import Matching, Pair, match_components
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.permission import refuse_unmanaged
@@ -75,6 +76,7 @@ def build_plan(
     rules: PlanRules,
     selection: Selection,
     circumstances: Circumstances,
+    guards: Guards = Guards(),
 ) -> Plan:
     """The plan of a project, from three values only. The same input gives the same plan, in any order of input."""
     matching = match_components(desired, recorded, observed)
@@ -91,7 +93,7 @@ def build_plan(
     everything = list(planned.values())
     warnings = _warn_of_left_out(matching, choice, rules, {action.address for action in actions})
     changes = [component.change for component in runnable.values() if component.change is not None] + forgets
-    return Plan(
+    plan = Plan(
         mode=rules.mode,
         created_at=rules.now,
         endpoint=circumstances.endpoint,
@@ -116,6 +118,7 @@ def build_plan(
         overrides=tuple(sorted(rules.overrides)),
         left_out=_find_left_out(matching, choice, rules),
     )
+    return judge(plan, guards, managed=len(matching.pairs) + len(matching.left_manifest))
 
 
 def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:

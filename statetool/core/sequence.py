@@ -285,7 +285,9 @@ class ActionSequence:
             self._add_scale(fd, number, number, SendIf.FEWER)
 
     def _add_scale(self, fd: FieldDiff, wanted: int, before: int, send_if: SendIf = SendIf.ALWAYS) -> str | None:
-        risk = Risk.POWER if wanted == 0 else Risk.SCALE_UP if wanted >= before else Risk.SCALE_DOWN
+        # The worst it may do: nobody knows what comes back, and only FEWER takes nothing away.
+        may_take = wanted < before or send_if is SendIf.DIFFERENT
+        risk = Risk.POWER if wanted == 0 else Risk.SCALE_DOWN if may_take else Risk.SCALE_UP
         move = Move(
             Verb.SCALE,
             risk,

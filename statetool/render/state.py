@@ -5,14 +5,16 @@ Owns how recorded values are laid out. It must not compare anything: what drifte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from statetool.core.canonical import gray_to_json, replicas_to_json
 from statetool.core.model import Gray, Recorded, Rejection, Seen, Wish
+from statetool.core.state import Overridden
 from statetool.render import words
 from statetool.render.layout import Cell, Page, cell
 
+_MOST_OVERRIDDEN = 5
 _UNKNOWN = "-"
 _ENDED_OUTSIDE = "ended outside"
 _NEVER_APPLIED = "nothing applied yet"
@@ -26,6 +28,16 @@ def render_state_list(components: Iterable[Recorded]) -> str:
     page = Page()
     rows = [_list_row(recorded) for recorded in sorted(components, key=lambda r: r.address)]
     page.table(rows, keep=4, indent=0)
+    return page.text()
+
+
+def render_overridden(overridden: Sequence[Overridden], *, timezone: ZoneInfo | None = None) -> str:
+    """The newest runs that let denies through, one a line, the newest first. `timezone` None shows instants in UTC."""
+    page = Page()
+    clock = words.InstantWriter(timezone)
+    page.line(cell(f"Let through with --override ({len(overridden)}):"))
+    newest = list(reversed(overridden))[:_MOST_OVERRIDDEN]
+    page.table([[cell(clock.full(o.at)), cell(", ".join(o.codes)), cell(o.by), cell(o.run_id)] for o in newest], keep=4)
     return page.text()
 
 

@@ -251,13 +251,11 @@ def blocked_rows(plan: Plan) -> list[tuple[str, str]]:
     """
     rows: list[tuple[str, str]] = []
     told: set[tuple[Address | None, str]] = {(f.address, f.code) for f in plan.denies}
-    for finding in (f for f in plan.denies if f.address is None):
-        rows.append((PROJECT, finding_text(finding)))
-        names = [
-            str(b.address) for b in plan.blocked if b.because == finding.code and (b.address, b.because) not in told
-        ]
+    for code in dict.fromkeys(f.code for f in plan.denies if f.address is None):
+        rows += [(PROJECT, finding_text(f)) for f in plan.denies if f.address is None and f.code == code]
+        names = [b.address for b in plan.blocked if b.because == code and (b.address, b.because) not in told]
         if names:
-            rows.append((PROJECT, f"blocks {', '.join(names)}"))
+            rows.append((PROJECT, f"blocks {names_text(names, most=40)}"))
     rows += [(str(f.address), finding_text(f)) for f in plan.denies if f.address is not None]
     for blocked in plan.blocked:
         if (blocked.address, blocked.because) not in told and (None, blocked.because) not in told:

@@ -28,11 +28,13 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("schema",),
     ("core",),
     EDGES,
+    ("freeze",),
     # statetool.yaml is read with the reader of manifests: same syntax, same errors, same places.
-    ("config", "credentials"),
+    ("config_reader", "credentials"),
+    ("config",),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "placing", "connection", "known_addresses"),
+    ("surroundings", "planfile", "placing", "connection", "guarding", "known_addresses"),
     ("workflow",),
     ("locating",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
@@ -52,6 +54,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "deepdiff": ("core",),
     "jsonschema": ("schema",),
     "rich": ("render",),
+    "dateutil": ("freeze",),
     "filelock": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),

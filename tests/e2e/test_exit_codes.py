@@ -92,7 +92,7 @@ def edited(folder: Folder) -> None:
 
 def drifted(folder: Folder) -> None:
     settled(folder)
-    folder.project.disturb("shop/pay", replicas=9)
+    folder.project.disturb("shop/pay", replicas=8)
 
 
 def drifted_with_permission(folder: Folder) -> None:

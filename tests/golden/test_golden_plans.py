@@ -7,7 +7,7 @@ A folder holds the input, as a person would write it, and the plan that follows 
     world-events.yaml    optional: what happened behind the tool's back, a list of Sandbox.disturb arguments
     state.yaml           optional: address -> the wish last applied, with history, rejected and more (see _record)
     options.yaml         optional: correct, overrides, targets, excludes, selectors, with_dependencies, mode, abort,
-                         managed, show_unmanaged
+                         managed, show_unmanaged, and guards as in statetool.yaml (without that key there are none)
     expected.txt         the text a person reads: `plan`, or `drift` in mode drift
     expected.json        the plan's document
     expected.md          optional: the Markdown view
@@ -34,8 +34,10 @@ import pytest
 import yaml
 
 from statetool import workflow
+from statetool.config import load_settings
 from statetool.core.canonical import rule_from_json
 from statetool.core.deploy import Deploy, Deployed, GrayStart, Resources
+from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import (
     Address,
     Desired,
@@ -57,6 +59,7 @@ from statetool.core.project import Circumstances, build_plan
 from statetool.core.selection import Selection, parse_selectors
 from statetool.core.sent_along import deployed_by
 from statetool.core.sequence import PlanRules
+from statetool.guarding import guards_at
 from statetool.manifest.loader import load_manifests
 from statetool.render.drift import render_drift
 from statetool.render.json import render_document
@@ -94,6 +97,7 @@ class Options:
     abort: str = "rollback"
     managed: tuple[str, ...] | None = None
     show_unmanaged: bool = False
+    guards: dict[str, Any] | None = None
 
     def plan(
         self, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], seen: Observation, correct: bool
@@ -114,7 +118,16 @@ class Options:
             circumstances=Circumstances(
                 ENDPOINT, PROJECT, lineage="golden", serial=len(recorded), tool_version="0.0.0", reads=seen.reads
             ),
+            guards=self.guards_now,
         )
+
+    @property
+    def guards_now(self) -> Guards:
+        """What a statetool.yaml with these guards means at the instant of the plan."""
+        if self.guards is None:
+            return NO_GUARDS
+        text = yaml.safe_dump({"version": 1, "platform": {"endpoint": ENDPOINT}, "guards": self.guards})
+        return guards_at(load_settings(PLANS, {}, {}, text=text), datetime.fromisoformat(NOW))
 
     @property
     def selection(self) -> Selection:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from statetool.core.deploy import Artifact, Configuration, Deploy
+from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import (
     Address,
     Closer,
@@ -211,9 +212,10 @@ def plan_all(
     recorded: Iterable[Recorded] = (),
     observed: Sequence[Observed] = (),
     selection: Selection | None = None,
+    guards: Guards = NO_GUARDS,
     **rules: Any,
 ) -> Plan:
-    """The plan of a project."""
+    """The plan of a project, by default without any guard."""
     return build_plan(
         desired,
         {entry.address: entry for entry in recorded},
@@ -221,6 +223,7 @@ def plan_all(
         rules=make_rules(**rules),
         selection=selection or Selection(),
         circumstances=CIRCUMSTANCES,
+        guards=guards,
     )
 
 
