@@ -15,12 +15,12 @@ from statetool.apply.signals import run_interruptibly
 from statetool.core.explanation import Explanation, build_explanation, find_subject
 from statetool.core.model import Address, Desired
 from statetool.core.state import StateFile
+from statetool.observing import observe
 from statetool.workflow import (
     Project,
     Request,
     connect,
     load_desired,
-    observe,
     plan_observed,
     plan_rules,
     with_project_id,

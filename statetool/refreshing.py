@@ -22,7 +22,8 @@ from statetool.core.seen import Sightings, Unsettled, compare_sightings, may_be_
 from statetool.core.selection import Selection
 from statetool.core.state import StateFile
 from statetool.errors import Interrupted, StateError
-from statetool.workflow import Project, Session, connect, observe, open_session, with_project_id
+from statetool.observing import observe
+from statetool.workflow import Project, Session, connect, open_session, with_project_id
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage

@@ -30,16 +30,16 @@ from statetool.core.approval import Approval, keep_approved
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
 from statetool.core.guards import judge
-from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import Circumstances, build_plan, find_closer_looks, find_past_looks
-from statetool.core.selection import Selection, ensure_something_selected
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, Interrupted, PlatformError
 from statetool.guarding import guards_at
+from statetool.observing import observe, with_looks
 from statetool.planfile import ensure_plan_fits
 
 if TYPE_CHECKING:
@@ -210,37 +210,6 @@ def with_project_id(project: Project) -> Project:
     return replace(project, settings=settings)
 
 
-async def observe(
-    platform: ServiceStage,
-    desired: Sequence[Desired],
-    recorded: Mapping[Address, Recorded],
-    selection: Selection,
-) -> tuple[Observed, ...]:
-    """Every component of the applications in question: list pages first, details only where a row can't tell.
-
-    Raises ListIncomplete where a recorded component is in no list, but answers when asked for by its id.
-    """
-    ensure_something_selected(selection, desired, recorded)
-    choice = selection.choose(desired)
-    wanted = {entry.address for entry in desired} | set(recorded)
-    names = {address.application for address in wanted if choice.includes(address)}
-    names |= {record.application_id for address, record in recorded.items() if choice.includes(address)}
-    listed = await platform.fetch_applications()
-    observed = await platform.fetch_components_of([a for a in listed if a.name in names or a.id in names])
-    unlisted = find_unlisted(recorded, listed, observed, choice)
-    ensure_gone(unlisted, await platform.fetch_existing(unlisted))
-    unclear = find_closer_looks(desired, recorded, observed, selection)
-    observed = _with(await platform.fetch_closer_looks(unclear), observed)
-    past = find_past_looks(desired, recorded, observed, selection)
-    return _with(await platform.fetch_past(past), observed)
-
-
-def _with(looked_at: Sequence[Observed], observed: Sequence[Observed]) -> tuple[Observed, ...]:
-    """All components, some of them as they were looked at again."""
-    closer = {entry.component_id: entry for entry in looked_at}
-    return tuple(closer.get(entry.component_id, entry) for entry in observed)
-
-
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
@@ -344,7 +313,7 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
         unclear = [o for o in observed if o.may_be_releasing]
-        return _with(await platform.fetch_closer_looks(unclear), observed)
+        return with_looks(await platform.fetch_closer_looks(unclear), observed)
 
 
 async def _plan_when_idle(

@@ -33,7 +33,7 @@ import httpx
 import pytest
 import yaml
 
-from statetool import workflow
+from statetool import observing
 from statetool.config import load_settings
 from statetool.core.canonical import rule_from_json
 from statetool.core.deploy import Deploy, Deployed, GrayStart, Resources
@@ -205,7 +205,7 @@ async def _observe(
 ) -> Observation:
     transport = httpx.ASGITransport(app=create_app(sandbox, token=None))
     async with ServiceStage(ENDPOINT, PROJECT, auth=None, transport=transport) as platform:
-        observed = await workflow.observe(platform, desired, recorded, selection)
+        observed = await observing.observe(platform, desired, recorded, selection)
         return Observation(observed, platform.requests.reads)
 
 

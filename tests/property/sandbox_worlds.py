@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from statetool import workflow
+from statetool import observing
 from statetool.apply.executor import apply_plan
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
@@ -219,12 +219,12 @@ class Shop:
 
     async def _observe(self, manifest: Sequence[Desired]) -> tuple[Observed, ...]:
         async with self._connect() as platform:
-            return await workflow.observe(platform, manifest, self.recorded, EVERYTHING)
+            return await observing.observe(platform, manifest, self.recorded, EVERYTHING)
 
     async def _plan(self, manifest: Sequence[Desired], **asked: Any) -> tuple[Plan, tuple[Observed, ...]]:
         state = self.state
         async with self._connect() as platform:
-            observed = await workflow.observe(platform, manifest, state.components if state else {}, EVERYTHING)
+            observed = await observing.observe(platform, manifest, state.components if state else {}, EVERYTHING)
             return self._build(manifest, state, observed, platform.requests.reads, **asked), observed
 
     def _build(
