@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types unit search bench format clean
+.PHONY: help demo test check lint types unit search bench mutants format clean
 
 help:  ## What can be made
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ search: $(READY)  ## The property tests with ten times the examples; minutes, no
 
 bench: $(READY)  ## Wall and CPU seconds, memory and requests for 1,000 and 15,000 components
 	@$(BIN)/python benches/bench.py
+
+mutants: $(READY)  ## Whether a test notices when planner or diff are wrong: thousands of small changes; minutes
+	@$(BIN)/python benches/mutants.py
 
 format: $(READY)
 	@$(BIN)/ruff check --fix -q .

@@ -78,7 +78,7 @@ class SettingsReader:
         node = result.documents[0].root if result.documents else MapNode({}, CONFIG_FILE, 1, 1)
         for problem in load_rules("config").check(node):
             self._note_problem(problem)
-            name = ".".join(takewhile(lambda part: isinstance(part, str), problem.path))
+            name = ".".join(str(part) for part in takewhile(lambda part: isinstance(part, str), problem.path))
             # These two leave the values beside them good; but a list is taken as a whole or not at all.
             if problem.code not in ("unknown_key", "missing_key") or len(name.split(".")) < len(problem.path):
                 self.refused.add(name)

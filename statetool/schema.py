@@ -32,7 +32,9 @@ SCHEMA_NAMES = (
     "diagnostics",
     "settings",
     "doctor",
+    "explanation",
     "refresh",
+    "rollout",
 )
 
 

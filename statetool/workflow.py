@@ -30,21 +30,16 @@ from statetool.core.approval import Approval, keep_approved
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
 from statetool.core.guards import judge
-from statetool.core.missing import ensure_gone, find_unlisted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import (
-    Circumstances,
-    Selection,
-    build_plan,
-    ensure_something_selected,
-    find_closer_looks,
-)
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, Interrupted, PlatformError
 from statetool.guarding import guards_at
+from statetool.observing import observe, with_looks
 from statetool.planfile import ensure_plan_fits
 
 if TYPE_CHECKING:
@@ -171,14 +166,7 @@ def plan_observed(
         desired,
         _recorded(state),
         observed,
-        rules=PlanRules(
-            now=surroundings.now(),
-            mode=request.mode,
-            correct=request.correct,
-            overrides=request.overrides,
-            abort_verb=Verb(project.settings.abort),
-            managed=project.settings.managed,
-        ),
+        rules=plan_rules(project, request, surroundings.now()),
         selection=request.selection,
         circumstances=Circumstances(
             endpoint=project.settings.endpoint,
@@ -189,6 +177,18 @@ def plan_observed(
             reads=reads,
         ),
         guards=guards_at(project.settings, surroundings.utc_now()),
+    )
+
+
+def plan_rules(project: Project, request: Request, now: str) -> PlanRules:
+    """By which rules a plan is made: as asked for, and as configured."""
+    return PlanRules(
+        now=now,
+        mode=request.mode,
+        correct=request.correct,
+        overrides=request.overrides,
+        abort_verb=Verb(project.settings.abort),
+        managed=project.settings.managed,
     )
 
 
@@ -208,29 +208,6 @@ def with_project_id(project: Project) -> Project:
     """The same project; where its id was not known, it is looked up at the platform."""
     settings = connection.with_project_id(project.settings, project.credentials, project.allowed_hosts)
     return replace(project, settings=settings)
-
-
-async def observe(
-    platform: ServiceStage,
-    desired: Sequence[Desired],
-    recorded: Mapping[Address, Recorded],
-    selection: Selection,
-) -> tuple[Observed, ...]:
-    """Every component of the applications in question: list pages first, details only where a row can't tell.
-
-    Raises ListIncomplete where a recorded component is in no list, but answers when asked for by its id.
-    """
-    wanted = {entry.address for entry in desired} | set(recorded)
-    ensure_something_selected(selection, wanted)
-    names = {address.application for address in wanted if selection.includes(address)}
-    names |= {record.application_id for address, record in recorded.items() if selection.includes(address)}
-    listed = await platform.fetch_applications()
-    observed = await platform.fetch_components_of([a for a in listed if a.name in names or a.id in names])
-    unlisted = find_unlisted(recorded, listed, observed, selection)
-    ensure_gone(unlisted, await platform.fetch_existing(unlisted))
-    unclear = find_closer_looks(desired, recorded, observed, selection)
-    closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
-    return tuple(closer.get(entry.component_id, entry) for entry in observed)
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------
@@ -336,8 +313,7 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
         unclear = [o for o in observed if o.may_be_releasing]
-        closer = {o.component_id: o for o in await platform.fetch_closer_looks(unclear)}
-        return tuple(closer.get(o.component_id, o) for o in observed)
+        return with_looks(await platform.fetch_closer_looks(unclear), observed)
 
 
 async def _plan_when_idle(
@@ -347,7 +323,7 @@ async def _plan_when_idle(
     project, recorded = session.project, _recorded(session.state)
     async with connect(project) as platform:
         observed = await observe(platform, desired, recorded, request.selection)
-        named = {entry.address.component for entry in desired if request.selection.includes(entry.address)}
+        named = {address.component for address in request.selection.choose(desired).chosen}
         busy = [o for o in observed if o.status_class is StatusClass.BUSY and o.address.component in named]
         if busy and request.mode == "normal":
             await wait_for(session, platform, busy)
@@ -411,6 +387,7 @@ def finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outco
             "still_running": len(summary.still_running),
             "blocked": len(plan.blocked),
             "held_back": len(plan.held_back),
+            "left_out": len(plan.left_out),
             "stale": len(summary.stale),
             "exit_code": int(exit_code),
         },

@@ -14,7 +14,7 @@ from statetool.cli.project import PlanningOptions, open_project, timezone_of
 from statetool.cli.running import ensure_can_approve, run
 from statetool.core.approval import Approval
 from statetool.core.events import correction_exit_code, drift_exit_code
-from statetool.core.plan_document import plan_to_document
+from statetool.core.plan_document import plan_to_shown_document
 from statetool.errors import UsageError
 from statetool.render.drift import render_drift
 from statetool.render.json import render_document
@@ -47,7 +47,7 @@ def drift(
     project = open_project()
     found, correction = find_drift(project, request)
     if console.is_json:
-        console.out(render_document(plan_to_document(found)))
+        console.out(render_document(plan_to_shown_document(found)))
     else:
         text = render_drift(
             found,

@@ -72,10 +72,29 @@ def complete_address(context: click.Context, _: click.Parameter, incomplete: str
     return find_addresses(Path(context.meta.get(FOLDER, ".")), incomplete)
 
 
-def selection_options(command: Decorated) -> Decorated:
+def address_options(command: Decorated) -> Decorated:
     """Which addresses: arrive as targets, excludes."""
     command = _addresses_option("--exclude", "excludes", "Not these addresses; repeatable.")(command)
     return _addresses_option("--target", "targets", "Only these addresses; repeatable.")(command)
+
+
+def selection_options(command: Decorated) -> Decorated:
+    """Which components of the manifests: address_options; arrive as selectors and with_dependencies too."""
+    for decorate in reversed(
+        (
+            address_options,
+            option(
+                "--selector",
+                "selectors",
+                multiple=True,
+                metavar="K=V",
+                help="Only with this label: k=v, k!=v, k or !k; repeatable, also with commas; all must hold.",
+            ),
+            option("--with-dependencies", is_flag=True, help="Also everything that these depend on."),
+        )
+    ):
+        command = decorate(command)
+    return command
 
 
 def read_assignments(
@@ -125,7 +144,7 @@ def variable_options(command: Decorated) -> Decorated:
 
 
 def planning_options(command: Decorated) -> Decorated:
-    """What a plan is about: arrive as targets, excludes, overrides, allow_empty, and variable_options."""
+    """What a plan is about: arrive as selection_options, overrides, allow_empty, and variable_options."""
     from statetool.core.plan import OVERRIDABLE
 
     codes = sorted(OVERRIDABLE)

@@ -13,10 +13,10 @@ def show_plan(
 ) -> None:
     """`view_format` is text or markdown; it says nothing in JSON mode."""
     if console.is_json:
-        from statetool.core.plan_document import plan_to_document
+        from statetool.core.plan_document import plan_to_shown_document
         from statetool.render.json import render_document
 
-        console.out(render_document(plan_to_document(plan)))
+        console.out(render_document(plan_to_shown_document(plan)))
     elif view_format == "markdown":
         from statetool.render.markdown import render_plan_markdown
 

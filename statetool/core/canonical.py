@@ -1,7 +1,7 @@
 """Canonical JSON of the model's values: the one spelling that is stored, hashed, compared and shown.
 
-Owns the spelling of wish, version picture and gray rule. It must not know the platform's own JSON (that is
-`servicestage/wire.py`) nor how a document is read and checked (that is `document.py`).
+Owns the spelling of wish, version picture, gray rule and number of instances. It must not know the platform's own
+JSON (that is `servicestage/wire.py`) nor how a document is read and checked (that is `document.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
-from statetool.core.model import ContentRule, Gray, GrayRule, Json, VersionPicture, Wish
+from statetool.core.deploy import Deployed, Resources
+from statetool.core.model import ContentRule, Gray, GrayRule, Json, Replicas, VersionPicture, Wish
 
 
 def canonical_text(value: Json) -> str:
@@ -59,12 +60,45 @@ def picture_to_json(picture: VersionPicture) -> dict[str, Json]:
     return shown
 
 
+def replicas_to_json(replicas: Replicas) -> Json:
+    """A number, or `{"min": 3, "max": 9}`, with `enforce_max` where the ceiling is enforced."""
+    if isinstance(replicas, int):
+        return replicas
+    return {"min": replicas.min, "max": replicas.max, **({"enforce_max": True} if replicas.enforce_max else {})}
+
+
+def deployed_to_json(deployed: Deployed) -> dict[str, Json]:
+    """The digests there are."""
+    parts = {"env": deployed.env, "resources": deployed.resources, "start": deployed.start}
+    return {key: value for key, value in parts.items() if value is not None}
+
+
+def variable_digest(variable: Mapping[str, Json]) -> str:
+    """What one variable holds, as its text (`value`) or where that is found (`value_from`): equal for equal ones."""
+    return digest({key: variable[key] for key in ("value", "value_from") if variable.get(key) is not None})
+
+
+def resources_to_json(resources: Resources) -> dict[str, Json]:
+    """The requests and limits there are, in cores and GiB."""
+    parts: dict[str, Json] = {
+        "request_cpu": resources.request_cpu,
+        "limit_cpu": resources.limit_cpu,
+        "request_memory": resources.request_memory,
+        "limit_memory": resources.limit_memory,
+    }
+    return {key: value for key, value in parts.items() if value is not None}
+
+
 def wish_to_json(wish: Wish) -> dict[str, Json]:
     """Only the managed fields; `{}` where nothing is managed."""
     shown: dict[str, Json] = {}
     if wish.picture is not None:
         shown.update(picture_to_json(wish.picture))
-    for key, value in (("replicas", wish.replicas), ("state", wish.state), ("restart", wish.restart)):
+    if wish.replicas is not None:
+        shown["replicas"] = replicas_to_json(wish.replicas)
+    for key, value in (("state", wish.state), ("restart", wish.restart)):
         if value is not None:
             shown[key] = value
+    if wish.deployed is not None:
+        shown["deployed"] = deployed_to_json(wish.deployed)
     return shown

@@ -11,16 +11,21 @@ from dataclasses import dataclass, field
 
 from statetool.core.diff import FieldDiff
 from statetool.core.model import Address, Json, Ready, StatusClass
-from statetool.core.plan import CAUSE_WORDS, EDGE_VERBS, Action, FieldChange, HeldBack, Risk, SendIf, Verb
+from statetool.core.plan import CAUSE_WORDS, EDGE_VERBS, Action, Brought, FieldChange, HeldBack, Risk, SendIf, Verb
 
 ALLOWED: Mapping[StatusClass, frozenset[Verb]] = {
-    StatusClass.READY: frozenset({Verb.SCALE, Verb.STOP, Verb.RESTART, Verb.ROLLBACK}),
+    StatusClass.READY: frozenset(
+        {Verb.SCALE, Verb.STOP, Verb.RESTART, Verb.ROLLBACK, Verb.UPGRADE, Verb.CHECK_GRAY_RELEASE}
+    ),
     StatusClass.GRAYING: frozenset({Verb.CONTINUE_DEPLOY, Verb.MODIFY_GRAY_RULE, Verb.ROLLBACK, Verb.ROLLBACK_CURRENT}),
     StatusClass.STOPPED: frozenset({Verb.START}),
     StatusClass.FAILED: frozenset({Verb.ROLLBACK}),
     StatusClass.BUSY: frozenset(),
 }
 """Status x verb [06_0082, 03 maintenance pages]: what is not listed is held back, never sent."""
+
+_DEPLOYING = frozenset({Verb.UPGRADE, Verb.CHECK_GRAY_RELEASE})
+"""What a failed component takes only where that is overridden."""
 
 DEFERRED: Mapping[StatusClass, tuple[str, str, str]] = {
     StatusClass.GRAYING: (
@@ -81,11 +86,15 @@ class Move:
 
 @dataclass(slots=True)
 class ActionChain:
-    """The actions of one component so far. `predicted` holds the values seen, then those after the last action."""
+    """The actions of one component so far. `predicted` holds the values seen, then those after the last action.
+
+    `may_upgrade_failed`: a failed component may be given another version (--override failed_component).
+    """
 
     address: Address
     ready: Ready
     predicted: dict[str, Json]
+    may_upgrade_failed: bool = False
     actions: list[Action] = field(default_factory=list)
     held_back: list[HeldBack] = field(default_factory=list)
 
@@ -93,10 +102,14 @@ class ActionChain:
     def status(self) -> StatusClass:
         return StatusClass(str(self.predicted["status"]))
 
-    def append(self, fd: FieldDiff, move: Move) -> str | None:
+    def _allows(self, verb: Verb) -> bool:
+        deploys_failed = self.may_upgrade_failed and self.status is StatusClass.FAILED and verb in _DEPLOYING
+        return deploys_failed or verb in ALLOWED[self.status]
+
+    def append(self, fd: FieldDiff, move: Move, brings: tuple[Brought, ...] = ()) -> str | None:
         """The new action's id; None where the predicted status does not allow the verb and the field is held back."""
-        if move.verb not in ALLOWED[self.status]:
-            self.hold_back(fd)
+        if not self._allows(move.verb):
+            self.hold_back(fd, move.verb)
             return None
         watched = ("status", *move.watches, *(("last_job_id",) if move.verb in EDGE_VERBS else ()))
         action = Action(
@@ -114,6 +127,7 @@ class ActionChain:
             send_if=move.send_if,
             max_requests=move.max_requests,
             ready=self.ready,
+            brings=brings,
         )
         self.actions.append(action)
         # After an action of ours the last job is another one, whose id nobody knows yet.
@@ -122,9 +136,11 @@ class ActionChain:
         self.predicted.update(move.goal)
         return action.id
 
-    def hold_back(self, fd: FieldDiff) -> None:
-        """List a field as waiting for another status."""
+    def hold_back(self, fd: FieldDiff, verb: Verb | None = None) -> None:
+        """List a field as waiting for another status. `verb` is the one that it does not allow."""
         code, why, hint = DEFERRED[self.status]
+        if self.status is StatusClass.FAILED and verb in _DEPLOYING:
+            hint = f"{hint}; --override failed_component deploys the new version all the same"
         for change in fd.changes:
             message = f"{_moved(change)} {why}"
             self.held_back.append(HeldBack(self.address, change.path, code, message, hint))
@@ -145,9 +161,11 @@ def _moved(change: FieldChange) -> str:
 
 
 def show(value: Json) -> str:
-    """A field's value in a sentence; content rules as `header x-user-tier equal beta`."""
+    """A field's value in a sentence; content rules as `header x-user-tier equal beta`, a range as `3..9`."""
     if isinstance(value, list):
         return "; ".join(show(item) for item in value)
+    if isinstance(value, dict) and "min" in value:
+        return f"{value['min']}..{value['max']}"
     if isinstance(value, dict):
         return " ".join(show(value.get(key)) for key in ("type", "key", "condition", "value"))
     return "none" if value is None else str(value)

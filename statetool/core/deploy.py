@@ -68,6 +68,15 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployed:
+    """What was sent along with the version that serves, as digests: variables, resources, start of a gray release."""
+
+    env: str | None = None
+    resources: str | None = None
+    start: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """What one version of a component runs with, as far as a person wants to see it before it changes.
 

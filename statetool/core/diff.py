@@ -11,10 +11,10 @@ planner does, and it may ask for a cause only here, so that no cause depends on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from statetool.core.canonical import canonical_text
+from statetool.core.canonical import canonical_text, replicas_to_json
 from statetool.core.model import (
     GRAY_FIELD,
     REPLICAS_FIELD,
@@ -27,12 +27,16 @@ from statetool.core.model import (
     Observed,
     PowerState,
     Recorded,
+    ReplicaRange,
+    Replicas,
     StatusClass,
     VersionPicture,
     Wish,
+    nearest_number,
 )
 from statetool.core.picture import differs_in_rule_only, matches, open_release, picture_paths, version_picture
 from statetool.core.plan import Cause, FieldChange
+from statetool.core.sent_along import is_recorded
 
 T = TypeVar("T")
 
@@ -43,7 +47,8 @@ class FieldDiff:
 
     `comparable` is False while the platform's status hides the value: then `cause` only tells whether the
     wish moved. `permission` names the lifecycle.drift field that allows drift to be put back. `unrecorded`
-    says that the state does not hold the desired value yet.
+    says that the state does not hold the desired value yet. `is_enforced` is True of a floor that is not met: it
+    leads to an action whatever the cause.
     """
 
     field: str
@@ -52,6 +57,7 @@ class FieldDiff:
     permission: str
     unrecorded: bool
     changes: tuple[FieldChange, ...]
+    is_enforced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +74,17 @@ def needs_closer_look(desired: Desired, recorded: Recorded | None, observed: Obs
     """Whether a list row is not enough to plan this component, so that detail and records must be read.
 
     True for a gray release of a managed component, also one that may have failed half way, for a version that
-    differs, and for a replica number that changed while the status hides the real one.
+    differs, for a replica number that changed while the status hides the real one, and for variables and resources
+    of which the state does not say that they were sent.
     """
     wish = desired.wish
     if observed.may_be_releasing:
         return wish.picture is not None or wish.replicas is not None
     if wish.picture is not None and not matches(wish.picture, version_picture(observed, recorded)):
         return observed.status_class is not StatusClass.BUSY
+    sends_along = bool(desired.deploy.env or desired.deploy.resources)
+    if sends_along and not is_recorded(desired, recorded) and observed.status_class is not StatusClass.BUSY:
+        return True
     replicas_moved = recorded is None or recorded.wish.replicas != wish.replicas
     starts = wish.state == "running"
     return observed.status_class is StatusClass.STOPPED and wish.replicas is not None and (replicas_moved or starts)
@@ -181,13 +191,19 @@ def _recorded_only(recorded: VersionPicture | None, wanted: VersionPicture) -> t
     return tuple(FieldChange(path, value, value, cause) for path, value in new.items() if old.get(path) != value)
 
 
-def _diff_replicas(wanted: int, wish: Wish | None, observed: Observed) -> FieldDiff:
+def _diff_replicas(wanted: Replicas, wish: Wish | None, observed: Observed) -> FieldDiff:
     # During a gray release, also a failed one, the platform counts the instances of both versions.
     comparable = observed.status_class in (StatusClass.READY, StatusClass.FAILED) and open_release(observed) is None
     recorded = wish.replicas if wish else None
-    cause, unrecorded = _cause_of(wanted, recorded, lambda value: value == observed.replicas, comparable)
-    before = observed.replicas if comparable else _configured(observed.closer, observed.replicas)
-    return _scalar_diff(REPLICAS_FIELD, cause, comparable, unrecorded, before, wanted, recorded)
+    seen = observed.replicas
+    cause, unrecorded = _cause_of(wanted, recorded, lambda value: nearest_number(value, seen) == seen, comparable)
+    before = seen if comparable else _configured(observed.closer, seen)
+    # Where nothing is sent, the range itself is what the state learns.
+    after = replicas_to_json(wanted) if cause is None else nearest_number(wanted, before)
+    last = replicas_to_json(recorded) if recorded is not None else None
+    diff = _scalar_diff(REPLICAS_FIELD, cause, comparable, unrecorded, before, after, last)
+    is_below = comparable and isinstance(wanted, ReplicaRange) and seen < wanted.min
+    return replace(diff, is_enforced=is_below)
 
 
 def _configured(closer: Closer | None, otherwise: int) -> int:

@@ -15,7 +15,18 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any, Literal, NoReturn, TypeVar, cast
 
-from statetool.core.model import Address, ContentRule, Gray, GrayRule, Json, Rejection, VersionPicture
+from statetool.core.deploy import Deployed
+from statetool.core.model import (
+    Address,
+    ContentRule,
+    Gray,
+    GrayRule,
+    Json,
+    Rejection,
+    ReplicaRange,
+    Replicas,
+    VersionPicture,
+)
 
 MAX_DEPTH = 64
 """Nesting of containers. Ours need about ten; the limit keeps every later walk clear of Python's own."""
@@ -226,6 +237,24 @@ def read_gray(fields: Fields) -> Gray | None:
     if match not in (None, "all", "any"):
         gray.fail("match", "must be all or any")
     return Gray(version, GrayRule(match=cast("Literal['all', 'any'] | None", match), rules=rules))
+
+
+def read_replicas(fields: Fields, key: str) -> Replicas:
+    """A number of instances, or a range of them."""
+    if not isinstance(fields.raw(key), dict):
+        return fields.integer(key, minimum=0)
+    bounds = fields.child(key)
+    found = ReplicaRange(
+        bounds.integer("min", minimum=0), bounds.integer("max", minimum=0), bool(bounds.optional_flag("enforce_max"))
+    )
+    if found.min > found.max:
+        fields.fail(key, "must have a min that is not above its max")
+    return found
+
+
+def read_deployed(fields: Fields) -> Deployed:
+    """What was sent along with a version."""
+    return Deployed(fields.optional_text("env"), fields.optional_text("resources"), fields.optional_text("start"))
 
 
 def rejection_to_json(rejection: Rejection) -> dict[str, Json]:

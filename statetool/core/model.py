@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import total_ordering
 from typing import Literal, TypeAlias
 
-from statetool.core.deploy import Artifact, Configuration, Deploy
+from statetool.core.deploy import Artifact, Configuration, Deploy, Deployed
 from statetool.errors import SourceMark
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -24,6 +24,7 @@ GRAY_FIELD = "gray"
 REPLICAS_FIELD = "replicas"
 STATE_FIELD = "state"
 RESTART_FIELD = "restart"
+DEPLOYED_FIELD = "deployed"
 DRIFT_FIELDS = (REPLICAS_FIELD, VERSION_FIELD, GRAY_FIELD, STATE_FIELD)
 
 _ADDRESS = re.compile(r"^([^/@\s]+)/([^/@\s]+)(?:@([^/@\s]+))?$")
@@ -107,28 +108,31 @@ class ReplicaRange:
     max: int
     enforce_max: bool = False
 
-    def nearest(self, number: int) -> int:
-        """The number itself where the range allows it, else the bound it has to move to."""
-        if number < self.min:
-            return self.min
-        return min(number, self.max) if self.enforce_max else number
-
 
 Replicas: TypeAlias = "int | ReplicaRange"
+
+
+def nearest_number(wanted: Replicas, number: int) -> int:
+    """The number of instances to have where there are `number`: itself where it is allowed, else the nearest bound."""
+    if isinstance(wanted, int):
+        return wanted
+    if number < wanted.min:
+        return wanted.min
+    return min(number, wanted.max) if wanted.enforce_max else number
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Desired values of one component in canonical form; None means the field is not managed.
 
-    `deployed` is a digest of what was sent along with the version: variables and resources of the manifest.
+    `deployed` is what was sent along with the version.
     """
 
     picture: VersionPicture | None = None
     replicas: Replicas | None = None
     state: PowerState | None = None
     restart: str | None = None
-    deployed: str | None = None
+    deployed: Deployed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +177,9 @@ class Desired:
 
     `depends_on` holds addresses of other desired components, already resolved. `hosts` are the machines of a
     component that runs on some, which the platform wants with every scale. `marks` says of every value that is
-    written where it is, by its path: `replicas`, `gray.weight`, `labels.team`, `lifecycle.drift.replicas`; a list is
-    one value. Where values are written makes no difference between components.
+    written where it is, by its path: `replicas` or, of a range, `replicas.min`; `gray.weight`, `env.NAME`,
+    `resources.limits.cpu`, `lifecycle.drift.replicas`; a list is one value. Where values are written makes no
+    difference between components.
     """
 
     address: Address
@@ -337,8 +342,8 @@ class Observed:
     available_replicas: int
     last_job_id: str | None
     updated_at: str | None
-    artifact: Artifact | None = None
     closer: Closer | None = None
+    artifact: Artifact | None = None
 
     @property
     def status_class(self) -> StatusClass:

@@ -127,6 +127,13 @@ def observed_values(observed: Observed, recorded: Recorded | None) -> dict[str, 
     return values
 
 
+def configured_number(observed: Observed, seen: VersionPicture) -> int | None:
+    """The number of instances the component is meant to have now; None where its status hides it."""
+    if observed.status_class in (StatusClass.READY, StatusClass.FAILED) and seen.gray is None:
+        return observed.replicas
+    return observed.closer.configured_replicas if observed.closer else None
+
+
 def seen_of(observed: Observed, recorded: Recorded | None, at: str) -> Seen:
     """What the state keeps of an observation."""
     picture = version_picture(observed, recorded)

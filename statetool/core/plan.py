@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from statetool.core.canonical import digest, picture_to_json
-from statetool.core.model import Address, Json, Ready, Rejection, VersionPicture
+from statetool.core.canonical import deployed_to_json, digest, picture_to_json, replicas_to_json
+from statetool.core.deploy import Deployed
+from statetool.core.model import Address, Json, Ready, Rejection, ReplicaRange, Replicas, VersionPicture
 from statetool.errors import SourceMark
 
-WishValue: TypeAlias = "VersionPicture | int | str | None"
+WishValue: TypeAlias = "VersionPicture | Replicas | Deployed | str | None"
 PlanMode: TypeAlias = Literal["normal", "drift"]
 
 
@@ -48,6 +49,8 @@ class Cause(StrEnum):
     MANIFEST = "manifest"
     DRIFT = "drift"
     BOTH = "both"
+    COMMAND = "command"
+    """Asked for by name on the command line; nothing was compared with a wish."""
 
 
 CAUSE_WORDS: Mapping[Cause, str] = {
@@ -55,6 +58,7 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "you changed the manifest, and it was changed outside",
+    Cause.COMMAND: "asked for on the command line",
 }
 
 
@@ -102,11 +106,26 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """One thing that a version brings along: `how` is changed, added, removed or unchanged.
+
+    `path` is image, package, env.NAME, resources... or replicas. Variables have neither before nor after: what they
+    hold may be secret.
+    """
+
+    path: str
+    how: str
+    before: Json = None
+    after: Json = None
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One verb on one component.
 
     `precondition` and `goal` map paths (status, version, replicas, gray.version, gray.weight, gray.match,
     gray.rules, restart, last_job_id) to the values that must be seen before sending, and that make it done.
+    `brings` is what a change of version brings along, to be read only.
     `max_requests` is above 1 only for a promotion, which may have to continue once per batch.
     """
 
@@ -124,13 +143,14 @@ class Action:
     send_if: SendIf = SendIf.ALWAYS
     max_requests: int = 1
     ready: Ready = Ready()
+    brings: tuple[Brought, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WishUpdate:
     """What the state records once every action in `after` is done; at once where there is none.
 
-    `field` is version, replicas, state or restart. A value of None releases the field.
+    `field` is version, replicas, state, restart or deployed. A value of None releases the field.
     """
 
     field: str
@@ -306,7 +326,11 @@ class Plan:
 
 def wish_value_to_json(value: WishValue) -> Json:
     """How the value of an update is spelled in a plan."""
-    return picture_to_json(value) if isinstance(value, VersionPicture) else value
+    if isinstance(value, VersionPicture):
+        return picture_to_json(value)
+    if isinstance(value, Deployed):
+        return deployed_to_json(value)
+    return replicas_to_json(value) if isinstance(value, int | ReplicaRange) else value
 
 
 def summarize(plan: Plan) -> Summary:

@@ -8,6 +8,7 @@ several. It must not decide anything about the plan (that is `planner.py`), nor 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal, cast
 
 from statetool.core.canonical import digest
@@ -15,11 +16,14 @@ from statetool.core.document import (
     DocumentError,
     Fields,
     ensure_format,
+    read_deployed,
     read_picture,
     read_rejection,
+    read_replicas,
     rejection_to_json,
 )
 from statetool.core.model import (
+    DEPLOYED_FIELD,
     REPLICAS_FIELD,
     RESTART_FIELD,
     STATE_FIELD,
@@ -30,6 +34,7 @@ from statetool.core.model import (
 from statetool.core.plan import (
     Action,
     Blocked,
+    Brought,
     Cause,
     Change,
     Counts,
@@ -57,6 +62,21 @@ FORMAT_MAJOR = 1
 RESOURCE_TYPE = "servicestage_component"
 
 
+MASKED = "(not shown)"
+"""What stands for the values of variables wherever a plan is shown: they may be secrets."""
+
+
+def plan_to_shown_document(plan: Plan) -> dict[str, Json]:
+    """The document as it is shown: without the values of variables, so that it can't be applied where it has some."""
+    masked = [replace(action, parameters=_masked(action.parameters)) for action in plan.actions]
+    return {**plan_to_document(plan), "actions": [action_to_json(action) for action in masked]}
+
+
+def _masked(parameters: Mapping[str, Json]) -> Mapping[str, Json]:
+    env = parameters.get("env")
+    return {**parameters, "env": dict.fromkeys(env, MASKED)} if isinstance(env, dict) else parameters
+
+
 def plan_to_document(plan: Plan) -> dict[str, Json]:
     """The whole document, keys in their order, `checksum` included."""
     document: dict[str, Json] = {
@@ -72,10 +92,10 @@ def plan_to_document(plan: Plan) -> dict[str, Json]:
         "checksum": "",
         "can_apply": plan.can_apply,
         "changes": [_change_to_json(change) for change in plan.changes],
-        "actions": [_action_to_json(action) for action in plan.actions],
-        "held_back": [_held_back_to_json(entry) for entry in plan.held_back],
-        "left_alone": [_left_alone_to_json(entry) for entry in plan.left_alone],
-        "findings": [_finding_to_json(finding) for finding in plan.findings],
+        "actions": [action_to_json(action) for action in plan.actions],
+        "held_back": [held_back_to_json(entry) for entry in plan.held_back],
+        "left_alone": [left_alone_to_json(entry) for entry in plan.left_alone],
+        "findings": [finding_to_json(finding) for finding in plan.findings],
         "summary": _summary_to_json(plan),
         "api_cost": {"reads": plan.reads, "writes": plan.writes},
         "resource_changes": [_resource_change(change) for change in plan.changes],
@@ -102,6 +122,7 @@ def plan_from_document(document: Mapping[str, Json]) -> Plan:
     try:
         ensure_format(document, major=FORMAT_MAJOR)
         fields = Fields(dict(document))
+        _ensure_unmasked(document)
         if fields.text("checksum") != checksum(document):
             fields.fail("checksum", "does not fit the rest: the plan was changed or damaged after it was made")
         plan = _read_plan(fields)
@@ -111,6 +132,18 @@ def plan_from_document(document: Mapping[str, Json]) -> Plan:
         return plan
     except DocumentError as error:
         raise PlanFileError(error.message, hint=error.hint) from None
+
+
+def _ensure_unmasked(document: Mapping[str, Json]) -> None:
+    """Refuse what was printed instead of saved: the values of its variables are not in it."""
+    actions = document.get("actions")
+    for action in actions if isinstance(actions, list) else ():
+        parameters = action.get("parameters") if isinstance(action, dict) else None
+        env = parameters.get("env") if isinstance(parameters, dict) else None
+        if isinstance(env, dict) and MASKED in env.values():
+            raise DocumentError(
+                "it was printed with the values of its variables left out", hint="save the plan with `plan --out FILE`"
+            )
 
 
 def _read_plan(fields: Fields) -> Plan:
@@ -230,14 +263,16 @@ def _read_field(fields: Fields) -> FieldChange:
 def _read_update(fields: Fields) -> WishUpdate:
     field = fields.text("field")
     value: WishValue = None
-    if field not in (VERSION_FIELD, REPLICAS_FIELD, STATE_FIELD, RESTART_FIELD):
-        fields.fail("field", "must be version, replicas, state or restart")
+    if field not in (VERSION_FIELD, REPLICAS_FIELD, STATE_FIELD, RESTART_FIELD, DEPLOYED_FIELD):
+        fields.fail("field", "must be version, replicas, state, restart or deployed")
     if not fields.has("value"):
         pass
     elif field == VERSION_FIELD:
         value = read_picture(fields.child("value"))
     elif field == REPLICAS_FIELD:
-        value = fields.integer("value", minimum=0)
+        value = read_replicas(fields, "value")
+    elif field == DEPLOYED_FIELD:
+        value = read_deployed(fields.child("value"))
     else:
         value = fields.text("value")
         if field == STATE_FIELD and value not in ("running", "stopped"):
@@ -245,7 +280,7 @@ def _read_update(fields: Fields) -> WishUpdate:
     return WishUpdate(field, value, fields.texts("after"))
 
 
-def _action_to_json(action: Action) -> dict[str, Json]:
+def action_to_json(action: Action) -> dict[str, Json]:
     shown: dict[str, Json] = {
         "id": action.id,
         "address": str(action.address),
@@ -263,7 +298,14 @@ def _action_to_json(action: Action) -> dict[str, Json]:
     }
     if action.traffic_percent is not None:
         shown["traffic_percent"] = action.traffic_percent
+    if action.brings:
+        shown["brings"] = [_brought_to_json(one) for one in action.brings]
     return shown
+
+
+def _brought_to_json(one: Brought) -> dict[str, Json]:
+    sides: dict[str, Json] = {"before": one.before, "after": one.after}
+    return {"path": one.path, "how": one.how, **({} if one.before is one.after is None else sides)}
 
 
 def _read_action(fields: Fields) -> Action:
@@ -283,10 +325,14 @@ def _read_action(fields: Fields) -> Action:
         send_if=fields.choice("send_if", SendIf),
         max_requests=fields.integer("max_requests", minimum=1),
         ready=Ready(ready.integer("timeout_s", minimum=0), ready.integer("hold_s", minimum=0)),
+        brings=tuple(
+            Brought(one.text("path"), one.text("how"), one.raw("before"), one.raw("after"))
+            for one in (fields.children("brings") if fields.has("brings") else ())
+        ),
     )
 
 
-def _held_back_to_json(entry: HeldBack) -> dict[str, Json]:
+def held_back_to_json(entry: HeldBack) -> dict[str, Json]:
     return {
         "address": str(entry.address),
         "path": entry.path,
@@ -306,7 +352,7 @@ def _read_held_back(fields: Fields) -> HeldBack:
     )
 
 
-def _left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
+def left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
     return {
         "address": str(entry.address),
         "path": entry.path,
@@ -330,7 +376,7 @@ def _read_left_alone(fields: Fields) -> LeftAlone:
     )
 
 
-def _finding_to_json(finding: Finding) -> dict[str, Json]:
+def finding_to_json(finding: Finding) -> dict[str, Json]:
     return {
         "code": finding.code,
         "severity": finding.severity,

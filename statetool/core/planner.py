@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from statetool.core.canonical import replicas_to_json
 from statetool.core.chain import show
 from statetool.core.diff import ComponentDiff, FieldDiff, diff_component, picture_changes
 from statetool.core.model import (
@@ -23,21 +24,19 @@ from statetool.core.model import (
     Observed,
     Recorded,
     Rejection,
+    ReplicaRange,
     VersionPicture,
     Wish,
+    nearest_number,
 )
-from statetool.core.picture import is_promoted, picture_paths, seen_of
+from statetool.core.picture import configured_number, is_promoted, picture_paths, seen_of
 from statetool.core.plan import Action, Cause, Change, FieldChange, Finding, HeldBack, LeftAlone, RejectionSeen, Risk
+from statetool.core.rejection import find_ended_outside
+from statetool.core.sent_along import warn_start_only
 from statetool.core.sequence import ActionSequence, PlanRules
+from statetool.core.situation import UNCORRECTED, Decision, Situation
 from statetool.core.state import drifted_after
-from statetool.core.version_rows import (
-    Decision,
-    Situation,
-    StepKind,
-    decide_version,
-    find_ended_outside,
-    fold_warning,
-)
+from statetool.core.version_rows import decide_version, fold_warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,10 @@ def plan_component(
     rejection = find_ended_outside(recorded, observed, diff.picture, rules.now)
     acting = {name: fd for name, fd in diff.fields.items() if _leads_to_action(fd, desired, rules)}
     decision = _decide_version(desired, recorded, observed, diff, acting, rejection, rules)
-    if rules.mode == "drift" and _is_beyond_correction(decision):
+    if rules.mode == "drift" and any(step.kind in UNCORRECTED for step in decision.steps):
+        # It would bring something new, or finish somebody's release, by a timer.
         decision = Decision()
-    if VERSION_FIELD in acting and acting[VERSION_FIELD].comparable and not (decision.steps or _is_deny(decision)):
+    if VERSION_FIELD in acting and acting[VERSION_FIELD].comparable and not (decision.steps or decision.is_deny):
         # There is nothing to send for it: what was changed outside is listed as such, permission or not.
         del acting[VERSION_FIELD]
     outside = [fd for name, fd in diff.fields.items() if name not in acting and _is_outside_change(fd, rules)]
@@ -86,11 +86,14 @@ def plan_component(
         findings=decision.findings,
         rejection=RejectionSeen(desired.address, rejection) if rejection else None,
         ignored=diff.ignored,
+        version_row=decision.row,
     )
-    if _is_deny(decision):
+    if decision.is_deny:
         return told
 
-    told = replace(told, findings=(*_both_warnings(acting, diff.picture, recorded, desired), *decision.findings))
+    warnings = _warnings(desired, recorded, observed, diff, rules)
+    both = _both_warnings(acting, diff.picture, recorded, desired)
+    told = replace(told, findings=(*warnings, *both, *decision.findings))
     sequence = ActionSequence(desired, recorded, observed, diff, acting, rules)
     sequence.build(decision.steps)
     if sequence.revealed is not None:
@@ -108,21 +111,13 @@ def _leads_to_action(fd: FieldDiff, desired: Desired, rules: PlanRules) -> bool:
     if fd.cause is None:
         return False
     if fd.cause is Cause.DRIFT:
-        return rules.permits_drift(desired, fd.permission)
+        is_floor = fd.is_enforced and (rules.mode == "normal" or rules.correct)
+        return is_floor or rules.permits_drift(desired, fd.permission)
     return rules.mode == "normal"
 
 
 def _is_outside_change(fd: FieldDiff, rules: PlanRules) -> bool:
     return fd.cause is Cause.DRIFT or (rules.mode == "drift" and fd.cause is Cause.BOTH)
-
-
-def _is_beyond_correction(decision: Decision) -> bool:
-    """Drift correction never promotes: that would finish somebody's release by a timer."""
-    return any(step.kind is StepKind.PROMOTE for step in decision.steps)
-
-
-def _is_deny(decision: Decision) -> bool:
-    return any(finding.severity == "deny" for finding in decision.findings)
 
 
 def _left_alone(
@@ -145,7 +140,7 @@ def _left_alone(
                 LeftAlone(
                     address=address,
                     path=change.path,
-                    wish=_wished(recorded, change.path),
+                    wish=_nearest_wish(recorded, change),
                     observed=change.before,
                     last_right_at=known.last_right_at if known else None,
                     first_wrong_at=known.first_wrong_at if known else now,
@@ -178,7 +173,8 @@ def _decide_version(
     # While a job runs, the row may show the candidate long before it serves alone.
     if fd.cause is None and fd.comparable and rules.mode == "normal" and is_promoted(wanted, diff.picture):
         assert wanted.gray is not None
-        return Decision(findings=(fold_warning(desired.address, wanted.gray.version),))
+        row = "V + gray C, not graying, S = C: nothing, warn fold_needed"
+        return Decision(findings=(fold_warning(desired.address, wanted.gray.version),), row=row)
     if VERSION_FIELD not in acting or not fd.comparable:
         return Decision()
     stored = recorded.rejected if recorded else ()
@@ -193,7 +189,45 @@ def _decide_version(
             rejected=(*stored, rejection) if rejection else stored,
             overrides=rules.overrides,
             is_drift=fd.cause is Cause.DRIFT,
+            deploy=desired.deploy,
+            instances=_instances_then(desired, observed, diff, acting),
+            has_hosts=bool(desired.hosts),
         )
+    )
+
+
+def _instances_then(
+    desired: Desired, observed: Observed, diff: ComponentDiff, acting: Mapping[str, FieldDiff]
+) -> int | None:
+    """How many instances there will be when a gray release starts: a scale of the same plan comes before it."""
+    wanted, fd = desired.wish.replicas, diff.fields.get(REPLICAS_FIELD)
+    number = configured_number(observed, diff.picture)
+    if number is None or wanted is None or fd is None or (fd.cause is not None and REPLICAS_FIELD not in acting):
+        return number
+    return nearest_number(wanted, number)
+
+
+def _warnings(
+    desired: Desired, recorded: Recorded | None, observed: Observed, diff: ComponentDiff, rules: PlanRules
+) -> tuple[Finding, ...]:
+    """What has to be said without being done: a ceiling that is not enforced, start parameters edited too late."""
+    above = _above_maximum(desired, observed, diff)
+    late = warn_start_only(desired, recorded, diff.picture) if rules.mode == "normal" else None
+    return tuple(finding for finding in (above, late) if finding is not None)
+
+
+def _above_maximum(desired: Desired, observed: Observed, diff: ComponentDiff) -> Finding | None:
+    wanted, fd = desired.wish.replicas, diff.fields.get(REPLICAS_FIELD)
+    if not isinstance(wanted, ReplicaRange) or wanted.enforce_max or fd is None or not fd.comparable:
+        return None
+    if observed.replicas <= wanted.max:
+        return None
+    return Finding(
+        "above_maximum",
+        "warn",
+        f"{observed.replicas} instances run, {observed.replicas - wanted.max} above the maximum of {wanted.max}",
+        "raise max, or write enforce_max: true to have them cut",
+        desired.address,
     )
 
 
@@ -232,8 +266,17 @@ def _wished(recorded: Recorded | None, path: str) -> Json:
     return _paths(recorded.wish).get(path) if recorded is not None else None
 
 
+def _nearest_wish(recorded: Recorded, change: FieldChange) -> Json:
+    """The recorded wish of a path; of a range the bound that is not kept."""
+    wanted = recorded.wish.replicas
+    if change.path == REPLICAS_FIELD and isinstance(wanted, ReplicaRange) and isinstance(change.before, int):
+        return nearest_number(wanted, change.before)
+    return _wished(recorded, change.path)
+
+
 def _paths(wish: Wish) -> dict[str, Json]:
-    scalars: dict[str, Json] = {REPLICAS_FIELD: wish.replicas, STATE_FIELD: wish.state}
+    replicas = replicas_to_json(wish.replicas) if wish.replicas is not None else None
+    scalars: dict[str, Json] = {REPLICAS_FIELD: replicas, STATE_FIELD: wish.state}
     return {**scalars, **(picture_paths(wish.picture) if wish.picture is not None else {})}
 
 

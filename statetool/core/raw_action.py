@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statetool.core.artifacts import artifact_of_version
-from statetool.core.canonical import rule_to_json
+from statetool.core.canonical import replicas_to_json, rule_to_json
 from statetool.core.chain import ALLOWED, DEFERRED, ESTIMATE_S, show
+from statetool.core.deploy_rows import older_versions
 from statetool.core.model import (
     REPLICAS_FIELD,
     STATE_FIELD,
@@ -28,7 +29,6 @@ from statetool.core.model import (
 )
 from statetool.core.picture import observed_values, picture_paths, rule_paths, version_picture
 from statetool.core.plan import EDGE_VERBS, Action, Change, Finding, HeldBack, Kind, Risk, Verb
-from statetool.core.version_rows import older_versions
 
 _ALSO_ALLOWED: Mapping[StatusClass, frozenset[Verb]] = {
     StatusClass.READY: frozenset({Verb.ROLLBACK_CURRENT, Verb.SYNC_WORKLOAD, Verb.CHECK_GRAY_RELEASE, Verb.UPGRADE}),
@@ -314,7 +314,7 @@ def _managed(desired: Desired) -> dict[str, Json]:
     wish = desired.wish
     values: dict[str, Json] = picture_paths(wish.picture) if wish.picture is not None else {}
     if wish.replicas is not None:
-        values[REPLICAS_FIELD] = wish.replicas
+        values[REPLICAS_FIELD] = replicas_to_json(wish.replicas)
     if wish.state is not None:
         values[STATE_FIELD] = wish.state
     return values

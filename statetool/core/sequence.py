@@ -10,29 +10,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from statetool.core.canonical import rule_to_json
+from statetool.core.canonical import replicas_to_json
 from statetool.core.chain import ActionChain, Move
-from statetool.core.diff import ComponentDiff, FieldDiff, released_change
+from statetool.core.comes_along import comes_along
+from statetool.core.diff import ComponentDiff, FieldDiff, picture_changes, released_change
 from statetool.core.model import (
+    DEPLOYED_FIELD,
     REPLICAS_FIELD,
     RESTART_FIELD,
     STATE_FIELD,
     VERSION_FIELD,
     Address,
     Desired,
-    GrayRule,
     Json,
     Observed,
     Recorded,
-    StatusClass,
+    ReplicaRange,
+    Replicas,
+    VersionPicture,
+    nearest_number,
 )
-from statetool.core.picture import observed_values, rule_paths
-from statetool.core.plan import Cause, Change, FieldChange, Kind, PlanMode, Risk, SendIf, Verb, WishUpdate, WishValue
-from statetool.core.version_rows import Step, StepKind
+from statetool.core.picture import configured_number, observed_values
+from statetool.core.plan import (
+    Brought,
+    Cause,
+    Change,
+    FieldChange,
+    Kind,
+    PlanMode,
+    Risk,
+    SendIf,
+    Verb,
+    WishUpdate,
+    WishValue,
+)
+from statetool.core.sent_along import DEPLOYING, find_unsent, learned
+from statetool.core.situation import FULL_CHANGES, Step, StepKind
+from statetool.core.version_moves import build_move
 
-_RULE_PATHS = ("gray.weight", "gray.match", "gray.rules")
-_GONE_WITH_GRAY = (REPLICAS_FIELD, "gray.version", *_RULE_PATHS)
-"""What can't be told any more once a version serves alone: the candidate is gone, and replicas may have moved."""
+_SERVES_ALONE = FULL_CHANGES | {StepKind.ABORT}
+"""Steps after which one version serves alone, whose number of instances the platform may have put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +87,25 @@ class ActionSequence:
     chain: ActionChain = field(init=False)
     updates: list[WishUpdate] = field(default_factory=list)
     listed: list[FieldChange] = field(default_factory=list)
+    _taken: set[StepKind] = field(default_factory=set)
+    _is_scaled: bool = False
     revealed: FieldDiff | None = None
     """Drift that the plan itself brings to light, and leaves alone."""
 
     def __post_init__(self) -> None:
         values = observed_values(self.observed, self.recorded)
-        self.chain = ActionChain(self.desired.address, self.desired.ready, values)
+        may_upgrade = "failed_component" in self.rules.overrides
+        self.chain = ActionChain(self.desired.address, self.desired.ready, values, may_upgrade)
 
     def build(self, steps: tuple[Step, ...]) -> None:
         """Add everything, in order. Called once."""
         started = self._start()
-        changed = self._version(steps)
-        serves_alone = bool(changed) and any(step.kind is not StepKind.RULE for step in steps)
-        self._scale(version_changed=serves_alone, started=started)
-        is_full_change = any(step.kind in (StepKind.ROLLBACK, StepKind.PROMOTE) for step in steps)
-        self._restart_and_stop(([started] if started else []) + (changed if is_full_change else []))
+        changed = self._version(steps, started)
+        if not self._is_scaled:
+            self._scale(version_changed=bool(self._taken & _SERVES_ALONE), started=started)
+        restarted = changed if self._taken & FULL_CHANGES else []
+        self._restart_and_stop(([started] if started else []) + restarted)
+        self._sent_along(changed)
         self._released()
 
     def change(self, moved_from: Address | None) -> Change | None:
@@ -119,8 +140,8 @@ class ActionSequence:
         self._list_and_update(fd, self.desired.wish.state, [action_id])
         return action_id
 
-    def _version(self, steps: tuple[Step, ...]) -> list[str]:
-        """The ids of the steps that were added."""
+    def _version(self, steps: tuple[Step, ...], started: str | None) -> list[str]:
+        """The ids of the steps that were added, in the order of the steps that were taken."""
         fd = self.diff.fields.get(VERSION_FIELD)
         if fd is None:
             return []
@@ -130,12 +151,21 @@ class ActionSequence:
         if not fd.comparable:
             self.chain.hold_back(fd)
             return []
-        ids = [self.chain.append(fd, self._move_of(step)) for step in steps]
-        if steps and not self._stops_short(steps[-1]):
-            self._list_and_update(fd, self.desired.wish.picture, ids)
-        elif any(ids):
-            self.listed.extend(fd.changes)
-        return [action_id for action_id in ids if action_id is not None]
+        ids: list[str] = []
+        for step in steps:
+            if step.kind is StepKind.GRAY_START and not self._is_scaled:
+                self._scale(version_changed=bool(self._taken & _SERVES_ALONE), started=started)
+            added = self.chain.append(fd, self._move_of(step), brings=self._brings(step))
+            if added is None:
+                break
+            ids.append(added)
+            self._taken.add(step.kind)
+        if len(ids) == len(steps) and not (steps and self._stops_short(steps[-1])):
+            self._list_and_update(fd, self.desired.wish.picture, list(ids))
+            self.listed.extend(self._artifact_changes(fd, steps))
+        elif ids:
+            self.listed.extend(self._reached(fd, steps[len(ids) - 1]))
+        return ids
 
     def _stops_short(self, last: Step) -> bool:
         """An abort that leads to another picture than the desired one: a second plan is needed."""
@@ -143,45 +173,36 @@ class ActionSequence:
         assert wanted is not None
         return last.kind is StepKind.ABORT and (wanted.gray is not None or wanted.stable != last.version)
 
+    def _reached(self, fd: FieldDiff, last: Step) -> tuple[FieldChange, ...]:
+        """What changes by steps that stop short: a version alone."""
+        assert fd.cause is not None
+        return picture_changes(self.diff.picture, VersionPicture(last.version), fd.cause)
+
+    def _artifact_changes(self, fd: FieldDiff, steps: tuple[Step, ...]) -> list[FieldChange]:
+        runs = self.observed.closer.artifact if self.observed.closer else None
+        before = runs.url if runs else None
+        assert fd.cause is not None
+        found = []
+        for step in steps:
+            if step.artifact is not None and step.artifact.url != before:
+                prefix = "gray." if step.kind is StepKind.GRAY_START else ""
+                found.append(FieldChange(f"{prefix}{step.artifact.kind}", before, step.artifact.url, fd.cause))
+        return found
+
     def _move_of(self, step: Step) -> Move:
-        if step.kind is StepKind.RULE:
-            return self._rule_move(step)
-        goal: dict[str, Json] = {"status": "ready", "version": step.version}
-        if step.kind is StepKind.PROMOTE:
-            return Move(
-                Verb.CONTINUE_DEPLOY,
-                Risk.VERSION,
-                goal,
-                watches=("gray.version",),
-                forgets=_GONE_WITH_GRAY,
-                max_requests=step.max_requests,
-            )
-        is_abort = step.kind is StepKind.ABORT
-        verb = self.rules.abort_verb if is_abort else Verb.ROLLBACK
-        return Move(
-            verb,
-            Risk.VERSION if step.is_deep else Risk.REVERT,
-            goal,
-            parameters={"version": step.version} if verb is Verb.ROLLBACK else {},
-            watches=("version", "gray.version") if is_abort else ("version", *self._number_at_stake()),
-            forgets=_GONE_WITH_GRAY,
+        return build_move(
+            step,
+            seen=self.diff.picture,
+            deploy=self.desired.deploy,
+            abort_verb=self.rules.abort_verb,
+            at_stake=self._number_at_stake(),
         )
 
-    def _rule_move(self, step: Step) -> Move:
-        assert step.rule is not None
-        seen = self.diff.picture.gray.rule if self.diff.picture.gray else None
-        after, before = _traffic_share(step.rule), _traffic_share(seen)
-        return Move(
-            Verb.MODIFY_GRAY_RULE,
-            Risk.REVERT if after < before else Risk.TRAFFIC,
-            {"status": "graying", "gray.version": step.version, **rule_paths(step.rule)},
-            parameters=rule_to_json(step.rule),
-            watches=("gray.version", *_RULE_PATHS),
-            forgets=_RULE_PATHS,
-            traffic_percent=None if after < before else after,
-        )
+    def _brings(self, step: Step) -> tuple[Brought, ...]:
+        return comes_along(step, self.observed.closer, self.desired.deploy)
 
     def _scale(self, *, version_changed: bool, started: str | None) -> None:
+        self._is_scaled = True
         fd, wanted = self.diff.fields.get(REPLICAS_FIELD), self.desired.wish.replicas
         if fd is None or wanted is None:
             if version_changed:
@@ -191,10 +212,11 @@ class ActionSequence:
         elif version_changed or started is not None:
             self._scale_after_hidden(fd, wanted, version_changed)
         elif REPLICAS_FIELD in self.acting:
-            if self._number_before() == wanted:
+            if self._is_met(wanted, self._number_before()):
                 # The status hides the real count, but the configured number is the desired one already.
                 self.updates.append(WishUpdate(REPLICAS_FIELD, wanted))
-                self.listed.extend(FieldChange(c.path, c.after, c.after, c.cause) for c in fd.changes)
+                after = replicas_to_json(wanted)
+                self.listed.extend(FieldChange(c.path, after, after, c.cause) for c in fd.changes)
             else:
                 self.chain.hold_back(fd)
 
@@ -208,38 +230,53 @@ class ActionSequence:
         is_set_afterwards = fd is not None and fd.comparable and (fd.cause is None or REPLICAS_FIELD in self.acting)
         return (REPLICAS_FIELD,) if is_set_afterwards else ()
 
-    def _scale_comparable(self, fd: FieldDiff, wanted: int, version_changed: bool) -> None:
+    def _scale_comparable(self, fd: FieldDiff, wanted: Replicas, version_changed: bool) -> None:
+        number = nearest_number(wanted, self.observed.replicas)
         if REPLICAS_FIELD in self.acting:
-            action_id = self._add_scale(fd, wanted, self.observed.replicas)
+            action_id = self._add_scale(fd, number, self.observed.replicas)
             self._list_and_update(fd, wanted, [action_id])
             return
         self._record_if_equal(REPLICAS_FIELD, wanted)
-        if version_changed and fd.cause is None:
+        if version_changed and fd.cause is None and isinstance(wanted, int):
             self._add_scale(fd, wanted, wanted, SendIf.DIFFERENT)
         elif version_changed:
             self._keep_number(self.observed.replicas)
 
-    def _scale_after_hidden(self, fd: FieldDiff, wanted: int, version_changed: bool) -> None:
+    def _scale_after_hidden(self, fd: FieldDiff, wanted: Replicas, version_changed: bool) -> None:
         """The plan itself ends what hid the number: compare with the configured one, scale where it differs."""
         configured = self._number_before()
         if fd.cause is not None:
             may_act = REPLICAS_FIELD in self.acting
-        elif configured is None or configured == wanted:
+        elif configured is None or self._is_met(wanted, configured):
             may_act = configured is None or version_changed
         else:
             # Only now is it known that the number was changed outside while the status hid it.
-            change = FieldChange(REPLICAS_FIELD, configured, wanted, Cause.DRIFT)
+            change = FieldChange(REPLICAS_FIELD, configured, nearest_number(wanted, configured), Cause.DRIFT)
             fd = replace(fd, cause=Cause.DRIFT, changes=(change,))
-            may_act = self.rules.permits_drift(self.desired, REPLICAS_FIELD)
+            is_floor = isinstance(wanted, ReplicaRange) and configured < wanted.min and self.rules.mode == "normal"
+            may_act = is_floor or self.rules.permits_drift(self.desired, REPLICAS_FIELD)
             self.revealed = None if may_act else fd
         if not may_act:
             if version_changed:
                 self._keep_number(configured)
             return
-        before = configured if configured is not None else wanted
-        action_id = self._add_scale(fd, wanted, before, SendIf.DIFFERENT)
+        if isinstance(wanted, ReplicaRange):
+            action_id = self._scale_into(fd, wanted, configured)
+        else:
+            before = configured if configured is not None else wanted
+            action_id = self._add_scale(fd, wanted, before, SendIf.DIFFERENT)
         if fd.cause is not None:
             self._list_and_update(fd, wanted, [action_id])
+
+    def _scale_into(self, fd: FieldDiff, wanted: ReplicaRange, configured: int | None) -> str | None:
+        """Back to at least the number that there was, or the floor; down only where the ceiling is enforced."""
+        number = nearest_number(wanted, configured if configured is not None else wanted.min)
+        if configured is not None and number < configured:
+            return self._add_scale(fd, number, configured, SendIf.DIFFERENT)
+        return self._add_scale(fd, number, number, SendIf.FEWER)
+
+    def _is_met(self, wanted: Replicas, number: int | None) -> bool:
+        return number is not None and nearest_number(wanted, number) == number
 
     def _keep_number(self, number: int | None) -> None:
         """A version change never takes instances away that nobody asked to remove."""
@@ -286,6 +323,17 @@ class ActionSequence:
         move = Move(Verb.RESTART, Risk.RESTART, {"restart": self.desired.wish.restart})
         return to_zero or self.chain.append(fd, move)
 
+    def _sent_along(self, changed: list[str]) -> None:
+        """Image, variables and resources: recorded once they were sent, or told to wait for a new version."""
+        if self.rules.mode == "drift":
+            return
+        if self._taken.isdisjoint(DEPLOYING):
+            self.chain.held_back.extend(find_unsent(self.desired, self.recorded, self.observed, self.diff.picture))
+        after = learned(self.desired, self.recorded, self.observed, self._taken)
+        if after is not None:
+            sent = () if self._taken.isdisjoint(DEPLOYING) else tuple(changed)
+            self.updates.append(WishUpdate(DEPLOYED_FIELD, after, sent))
+
     def _released(self) -> None:
         if self.recorded is None or self.rules.mode == "drift":
             return
@@ -314,13 +362,4 @@ class ActionSequence:
 
     def _number_before(self) -> int | None:
         """The number of instances the component is meant to have now; None where its status hides it."""
-        if self.observed.status_class in (StatusClass.READY, StatusClass.FAILED) and self.diff.picture.gray is None:
-            return self.observed.replicas
-        return self.observed.closer.configured_replicas if self.observed.closer else None
-
-
-def _traffic_share(rule: GrayRule | None) -> int:
-    """Percent of traffic a rule may send to the candidate; content rules may match all of it."""
-    if rule is None:
-        return 0
-    return rule.weight if rule.weight is not None else 100
+        return configured_number(self.observed, self.diff.picture)

@@ -13,17 +13,21 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from statetool.core.canonical import gray_to_json, wish_to_json
+from statetool.core.deploy import Deployed
 from statetool.core.document import (
     DocumentError,
     Fields,
     ensure_format,
     parse_address,
+    read_deployed,
     read_gray,
     read_picture,
     read_rejection,
+    read_replicas,
     rejection_to_json,
 )
 from statetool.core.model import (
+    DEPLOYED_FIELD,
     GRAY_FIELD,
     REPLICAS_FIELD,
     RESTART_FIELD,
@@ -36,12 +40,15 @@ from statetool.core.model import (
     PowerState,
     Recorded,
     Rejection,
+    ReplicaRange,
+    Replicas,
     Seen,
     StatusClass,
     VersionEntry,
     VersionPicture,
     Wish,
     classify_status,
+    nearest_number,
 )
 from statetool.core.picture import differs_in_rule_only, matches
 from statetool.core.plan import Change, Kind, WishUpdate
@@ -296,12 +303,14 @@ def _updated_wish(wish: Wish, update: WishUpdate) -> Wish:
     value = update.value
     if update.field == VERSION_FIELD and (value is None or isinstance(value, VersionPicture)):
         return replace(wish, picture=value)
-    if update.field == REPLICAS_FIELD and (value is None or isinstance(value, int)):
+    if update.field == REPLICAS_FIELD and (value is None or isinstance(value, int | ReplicaRange)):
         return replace(wish, replicas=value)
     if update.field == STATE_FIELD and value in (None, "running", "stopped"):
         return replace(wish, state=cast("PowerState | None", value))
     if update.field == RESTART_FIELD and (value is None or isinstance(value, str)):
         return replace(wish, restart=value)
+    if update.field == DEPLOYED_FIELD and (value is None or isinstance(value, Deployed)):
+        return replace(wish, deployed=value)
     raise StateError(f"a plan can't record {update.field} as {type(value).__name__}", code="wish_update")
 
 
@@ -342,12 +351,16 @@ def _judge(wish: Wish, seen: Seen) -> dict[str, str | None]:
         hidden = busy or (seen.version is None and seen.gray is None)
         found[VERSION_FIELD] = None if hidden else _judge_picture(wish.picture, seen)
     if wish.replicas is not None:
-        hidden = status not in (StatusClass.READY, StatusClass.FAILED) or seen.replicas is None
-        found[REPLICAS_FIELD] = None if hidden else _RIGHT if seen.replicas == wish.replicas else REPLICAS_FIELD
+        hidden = seen.replicas is None or status not in (StatusClass.READY, StatusClass.FAILED)
+        found[REPLICAS_FIELD] = None if hidden else _judge_number(wish.replicas, seen.replicas)
     if wish.state is not None:
         power = "stopped" if status is StatusClass.STOPPED else "running"
         found[STATE_FIELD] = None if busy else _RIGHT if power == wish.state else STATE_FIELD
     return found
+
+
+def _judge_number(wanted: Replicas, seen: int | None) -> str:
+    return _RIGHT if seen is not None and nearest_number(wanted, seen) == seen else REPLICAS_FIELD
 
 
 def _judge_picture(wanted: VersionPicture, seen: Seen) -> str:
@@ -405,9 +418,10 @@ def _read_wish(fields: Fields) -> Wish:
     managed = fields.has("version") or fields.has("gray")
     return Wish(
         picture=read_picture(fields) if managed else None,
-        replicas=fields.optional_integer("replicas", minimum=0),
+        replicas=read_replicas(fields, "replicas") if fields.has("replicas") else None,
         state=cast("PowerState | None", state),
         restart=fields.optional_text("restart"),
+        deployed=read_deployed(fields.child("deployed")) if fields.has("deployed") else None,
     )
 
 

@@ -1,86 +1,36 @@
 """The rows of the version picture: what a difference in version or gray release becomes.
 
-Owns the truth table of gray releases and rollbacks as functions that return steps and findings. It must not
-ask why there is a difference (the planner has asked already), nor build actions.
+Owns the truth table of gray releases and versions as functions that return steps and findings. It must not ask
+why there is a difference (the planner has asked already), nor build actions. How a version is reached, and what a
+gray release needs to start, is `deploy_rows.py`; what was taken back before is `rejection.py`.
 
     desired            observed                       becomes
     V                  graying, G = V                 promote
     V                  graying, S = V                 abort
     V                  graying, V is neither          abort, then as below; abort only where that is a second rollback
     V                  S another, V recorded before   rollback (deny deep_rollback, rollback_twice)
-    V                  S another, V not recorded      deny unknown_version
+    V                  S another, V not recorded      upgrade (deny unknown_version)
     V + C              graying, G = C, S = V          modify_gray_rule, or promote for weight 100
     V + C              graying, G = C, S another      deny gray_on_other_stable
-    V + C              graying, G = V or S = V        deny gray_start_unsupported (promote or abort, then start)
+    V + C              graying, G = V                 promote, then start C
+    V + C              graying, S = V                 abort, then start C
     V + C              graying, anything else         abort
     V + C              S = C                          nothing, warn fold_needed
-    V + C              S = V, or another              deny version_rejected, gray_start_unsupported
+    V + C              S = V                          start C (deny version_rejected)
+    V + C              S another                      reach V, then start C
     V, gray removed    S = the wish's candidate       deny fold_needed
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
-from statetool.core.model import Address, Gray, GrayRule, Observed, Recorded, Rejection, StatusClass, VersionPicture
-from statetool.core.picture import PROMOTED_WEIGHT, is_unclear, newest_gray_record
-from statetool.core.plan import Finding, Verb
-
-ROLLBACK_VERBS = frozenset({Verb.ROLLBACK.value, Verb.ROLLBACK_CURRENT.value, "abort"})
-OUTSIDE = "outside"
-
-
-class StepKind(StrEnum):
-    ABORT = "abort"
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-    RULE = "rule"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One move of the version picture. `version` is what serves alone afterwards, or the candidate of a rule."""
-
-    kind: StepKind
-    version: str
-    rule: GrayRule | None = None
-    is_deep: bool = False
-    max_requests: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The steps in order, and what has to be said. Any deny finding means that there are no steps."""
-
-    steps: tuple[Step, ...] = ()
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything the rows look at. `wish` is the recorded picture; `rejected` includes what was seen just now."""
-
-    address: Address
-    wanted: VersionPicture
-    wish: VersionPicture | None
-    seen: VersionPicture
-    observed: Observed
-    recorded: Recorded | None
-    rejected: tuple[Rejection, ...]
-    overrides: frozenset[str]
-    is_drift: bool
-
-    @property
-    def stable(self) -> str:
-        assert self.wanted.stable is not None, "a desired picture always names its version"
-        return self.wanted.stable
-
-    def deny(self, code: str, message: str, hint: str) -> Decision:
-        return Decision(findings=(Finding(code, "deny", message, hint, self.address),))
-
-    def warning(self, code: str, message: str, hint: str) -> Finding:
-        return Finding(code, "warn", message, hint, self.address)
+from statetool.core.deploy_rows import promote, reach_version, start_gray_release
+from statetool.core.model import Address, Gray
+from statetool.core.picture import PROMOTED_WEIGHT, is_unclear
+from statetool.core.plan import Finding
+from statetool.core.rejection import check_latch, last_change_was_rollback
+from statetool.core.situation import Decision, Situation, Step, StepKind
 
 
 def decide_version(s: Situation) -> Decision:
@@ -110,12 +60,12 @@ def _deny_foreign(s: Situation, gray: Gray) -> Decision:
         f"a gray release of {gray.version} is running that neither the manifest nor the state knows",
         f"write it down (gray: {{version: {gray.version}, ...}}), wait for its owner to end it, "
         "or end it with --override foreign_gray_release",
-    )
+    ).at("a gray release whose candidate neither manifest nor state names: deny foreign_gray_release")
 
 
 def _deny_unclear(s: Situation, message: str) -> Decision:
     hint = "look at the component in the console; end the gray release there, then plan again"
-    return s.deny("gray_unclear", message, hint)
+    return s.deny("gray_unclear", message, hint).at("what the gray release is made of can't be told: deny gray_unclear")
 
 
 def _deny_stable_untold(s: Situation, gray: Gray) -> Decision:
@@ -124,23 +74,32 @@ def _deny_stable_untold(s: Situation, gray: Gray) -> Decision:
     )
 
 
+def _latched(s: Situation, *versions: str) -> Decision | None:
+    """The first of these versions that was rejected, as a deny."""
+    found = (check_latch(s, version) for version in versions)
+    denied = next((decision for decision in found if decision is not None), None)
+    return denied.at("the wanted version was ended or rejected: deny version_rejected") if denied else None
+
+
 def _rows_graying_to_version(s: Situation, gray: Gray) -> Decision:
     if gray.version == s.stable:
-        return _latched(s, s.stable) or Decision(steps=(_promote(s, gray),))
+        latched = _latched(s, s.stable)
+        return latched or Decision(steps=(promote(s, gray),), row="V, graying, G = V: promote")
     if s.seen.stable is None:
         return _deny_stable_untold(s, gray)
     abort = Step(StepKind.ABORT, s.seen.stable)
     if s.seen.stable == s.stable:
-        return Decision(steps=(abort,))
+        return Decision(steps=(abort,), row="V, graying, S = V: abort")
     return _latched(s, s.stable) or _abort_and_then(s, abort, s.seen.stable)
 
 
 def _abort_and_then(s: Situation, abort: Step, stable: str) -> Decision:
     """V is neither stable nor candidate. An abort counts as a rollback, so one after it is the second in a row."""
-    after = _rows_to_recorded_version(s, stable, twice=True)
+    after = reach_version(s, stable, twice=True)
     denied = {finding.code for finding in after.findings if finding.severity == "deny"}
     if not denied:
-        return Decision(steps=(abort, *after.steps), findings=after.findings)
+        row = f"V, graying, V is neither: abort, then as not graying ({after.row})"
+        return replace(after, steps=(abort, *after.steps), row=row)
     if denied == {"rollback_twice"}:
         warning = s.warning(
             "second_step_needed",
@@ -148,55 +107,94 @@ def _abort_and_then(s: Situation, abort: Step, stable: str) -> Decision:
             "in a row, which the platform refuses",
             "plan again afterwards; --override rollback_twice tries both at once",
         )
-        return Decision(steps=(abort,), findings=(warning,))
+        row = "V, graying, V is neither, and a second rollback would be needed: abort only"
+        return Decision(steps=(abort,), findings=(warning,), row=row)
     return after
 
 
 def _rows_graying_to_gray(s: Situation, gray: Gray, wanted: Gray) -> Decision:
     if gray.version == wanted.version:
-        if s.seen.stable not in (s.stable, None):
-            return s.deny(
-                "gray_on_other_stable",
-                f"{wanted.version} is released beside {s.seen.stable}, but the manifest says version {s.stable}",
-                f"write version: {s.seen.stable}, or end this gray release first",
-            )
-        latched = _latched(s, wanted.version)
-        if latched:
-            return latched
-        if wanted.rule is not None and wanted.rule.weight == PROMOTED_WEIGHT:
-            return Decision(steps=(_promote(s, gray),))
-        return Decision(steps=(Step(StepKind.RULE, gray.version, rule=wanted.rule),))
-    if s.stable in (gray.version, s.seen.stable):
-        return _latched(s, wanted.version) or _deny_gray_start(s, wanted)
+        return _rows_same_candidate(s, gray, wanted)
+    latched = _latched(s, wanted.version, s.stable)
+    if gray.version == s.stable:
+        row = "V + gray C, graying, G = V: promote, then start the gray release of C"
+        return latched or _and_then_start(s, (promote(s, gray),), wanted, row)
     if s.seen.stable is None:
         return _deny_stable_untold(s, gray)
-    latched = _latched(s, wanted.version) or _latched(s, s.stable)
     if latched:
         return latched
+    abort = Step(StepKind.ABORT, s.seen.stable)
+    if s.seen.stable == s.stable:
+        row = "V + gray C, graying, S = V, G another: abort, then start the gray release of C"
+        return _and_then_start(s, (abort,), wanted, row)
     warning = s.warning(
         "second_step_needed",
         f"the gray release of {gray.version} is aborted now; version {s.stable} and the gray release of "
         f"{wanted.version} come after it",
         "plan again afterwards",
     )
-    return Decision(steps=(Step(StepKind.ABORT, s.seen.stable),), findings=(warning,))
+    return Decision(steps=(abort,), findings=(warning,), row="V + gray C, graying, anything else: abort only")
+
+
+def _rows_same_candidate(s: Situation, gray: Gray, wanted: Gray) -> Decision:
+    if s.seen.stable not in (s.stable, None):
+        return s.deny(
+            "gray_on_other_stable",
+            f"{wanted.version} is released beside {s.seen.stable}, but the manifest says version {s.stable}",
+            f"write version: {s.seen.stable}, or end this gray release first",
+        ).at("V + gray C, graying, G = C, S is neither V nor unknown: deny gray_on_other_stable")
+    latched = _latched(s, wanted.version)
+    if latched:
+        return latched
+    if wanted.rule is not None and wanted.rule.weight == PROMOTED_WEIGHT:
+        return Decision(steps=(promote(s, gray),), row="V + gray C with weight 100, graying, G = C: promote")
+    return Decision(
+        steps=(Step(StepKind.RULE, gray.version, rule=wanted.rule),),
+        row="V + gray C, graying, S = V, G = C, rule differs: modify_gray_rule",
+    )
+
+
+def _and_then_start(s: Situation, before: tuple[Step, ...], wanted: Gray, row: str) -> Decision:
+    """Steps that end in the start of a gray release; none of them where it can't be started."""
+    start = start_gray_release(s, wanted)
+    return start if start.is_deny else replace(start, steps=(*before, *start.steps), row=row)
 
 
 def _rows_not_graying(s: Situation) -> Decision:
     stable = s.seen.stable
     assert stable is not None, "a component that is not graying shows its version"
-    wanted = s.wanted.gray
-    if wanted is not None:
-        if stable == wanted.version:
-            return Decision(findings=(fold_warning(s.address, wanted.version),))
-        return _latched(s, wanted.version) or _deny_gray_start(s, wanted)
+    if s.wanted.gray is not None:
+        return _rows_not_graying_to_gray(s, stable, s.wanted.gray)
     if _gray_just_removed(s, stable) and "fold_needed" not in s.overrides:
         return s.deny(
             "fold_needed",
             f"{stable} was promoted and serves alone; the manifest went back to version {s.stable}",
             f"write version: {stable} to keep it; --override fold_needed rolls it back to {s.stable}",
-        )
-    return _latched(s, s.stable) or _rows_to_recorded_version(s, stable, twice=_last_change_was_rollback(s, stable))
+        ).at("V, gray just removed, S = the candidate of the wish: deny fold_needed")
+    return _latched(s, s.stable) or _reach_alone(s, stable)
+
+
+def _reach_alone(s: Situation, stable: str) -> Decision:
+    reached = reach_version(s, stable, twice=last_change_was_rollback(s, stable))
+    return reached.at(f"V, not graying, S another: {reached.row}")
+
+
+def _rows_not_graying_to_gray(s: Situation, stable: str, wanted: Gray) -> Decision:
+    if stable == wanted.version:
+        row = "V + gray C, not graying, S = C: nothing, warn fold_needed"
+        return Decision(findings=(fold_warning(s.address, wanted.version),), row=row)
+    if stable == s.stable:
+        row = "V + gray C, not graying, S = V: start the gray release of C"
+        return _latched(s, wanted.version) or _and_then_start(s, (), wanted, row)
+    latched = _latched(s, wanted.version, s.stable)
+    if latched:
+        return latched
+    reached = _reach_alone(s, stable)
+    if reached.is_deny:
+        return reached
+    row = "V + gray C, not graying, S another: first reach V, then start the gray release of C"
+    started = _and_then_start(s, reached.steps, wanted, row)
+    return started if started.is_deny else replace(started, findings=(*reached.findings, *started.findings))
 
 
 def _gray_just_removed(s: Situation, stable: str) -> bool:
@@ -205,124 +203,7 @@ def _gray_just_removed(s: Situation, stable: str) -> bool:
     return s.wish.gray.version == stable and s.wish.stable == s.stable
 
 
-def _rows_to_recorded_version(s: Situation, stable: str, *, twice: bool) -> Decision:
-    """From the stable version to V, which must have been recorded before it."""
-    older = older_versions(s.observed, stable)
-    if s.stable not in older:
-        known = ", ".join(older) or "none"
-        return s.deny(
-            "unknown_version",
-            f"version {s.stable} was not deployed before {stable}, and this statetool does not deploy new versions; "
-            f"recorded before {stable}: {known}",
-            f"deploy {s.stable} by your usual way, then plan again; or write one of the recorded versions",
-        )
-    is_deep = older.index(s.stable) > 0
-    if is_deep and "deep_rollback" not in s.overrides:
-        return s.deny(
-            "deep_rollback",
-            f"{s.stable} is {older.index(s.stable) + 1} versions before {stable}; the platform is only known to go "
-            f"back by one, to {older[0]}",
-            f"write version: {older[0]}, or try it with --override deep_rollback",
-        )
-    if twice and "rollback_twice" not in s.overrides:
-        return s.deny(
-            "rollback_twice",
-            f"the last change to {stable} was itself a rollback; the platform refuses a second one in a row",
-            "deploy a new version by your usual way, or try it with --override rollback_twice",
-        )
-    return Decision(steps=(Step(StepKind.ROLLBACK, s.stable, is_deep=is_deep),))
-
-
-def older_versions(observed: Observed, stable: str) -> list[str]:
-    """Versions recorded before the stable one, newest first, each once."""
-    closer = observed.closer
-    versions = list(dict.fromkeys(record.version for record in closer.records)) if closer else []
-    return versions[versions.index(stable) + 1 :] if stable in versions else []
-
-
-def _last_change_was_rollback(s: Situation, stable: str) -> bool:
-    """By our own history, or seen outside for as long as the wish still names what was taken back there."""
-    taken_back = None
-    if s.wish is not None and s.wish.gray is None:
-        taken_back = s.wish.stable
-    elif s.wish is not None and s.wish.gray is not None and s.wish.stable == stable:
-        taken_back = s.wish.gray.version
-    if any(entry.by == OUTSIDE and entry.version == taken_back for entry in s.rejected):
-        return True
-    last = s.recorded.history[-1] if s.recorded and s.recorded.history else None
-    return last is not None and last.version == stable and last.verb in ROLLBACK_VERBS
-
-
-def _latched(s: Situation, version: str) -> Decision | None:
-    """The rejection latch: a version that was taken back does not return by itself."""
-    entry = next((r for r in s.rejected if r.version == version), None)
-    if entry is None or "version_rejected" in s.overrides:
-        return None
-    return s.deny(
-        "version_rejected",
-        f"{version} was rejected at {entry.at} ({entry.reason}, by {entry.by})",
-        f"name another version, or `statetool rollout clear {s.address} {version} --reason TEXT`, "
-        f"or --override version_rejected for one run{_what_comes_after(s, version)}",
-    )
-
-
-def _what_comes_after(s: Situation, version: str) -> str:
-    """Nobody should be led from one refusal into the next: a version that is gone has to be deployed anew."""
-    stable = s.seen.stable
-    runs = s.seen.gray is not None and s.seen.gray.version == version
-    if runs or (stable is not None and version in older_versions(s.observed, stable)):
-        return ""
-    return f"; {version} must then be deployed by your usual way, for this statetool does not deploy"
-
-
-def _deny_gray_start(s: Situation, wanted: Gray) -> Decision:
-    return s.deny(
-        "gray_start_unsupported",
-        f"a gray release of {wanted.version} has to be started, and this statetool does not start one",
-        f"start it by your usual way and plan again, or remove gray from {s.address}",
-    )
-
-
-def _promote(s: Situation, gray: Gray) -> Step:
-    closer = s.observed.closer
-    remaining = closer.remaining_batches if closer else None
-    if remaining is None:
-        release = newest_gray_record(closer)
-        remaining = release.remaining_batches if release else None
-    return Step(StepKind.PROMOTE, gray.version, max_requests=(1 if remaining is None else remaining) + 1)
-
-
 def fold_warning(address: Address, version: str) -> Finding:
     """The candidate serves alone, and the manifest still writes it as a gray release."""
     hint = f"write version: {version} and remove gray"
     return Finding("fold_needed", "warn", f"{version} was promoted and serves alone", hint, address)
-
-
-def find_ended_outside(
-    recorded: Recorded | None, observed: Observed, seen: VersionPicture, now: str
-) -> Rejection | None:
-    """A version taken back behind our back: the recorded gray release is gone, or the version was rolled back.
-
-    A rollback shows as the recorded version missing from the records, which a rollback drops, while an older one
-    serves; without records it is not judged. Nor is anything while the component is busy or broken: a gray release
-    that is being promoted, or whose cluster can't be reached, has not been ended.
-    """
-    if recorded is None or recorded.wish.picture is None:
-        return None
-    if observed.status_class not in (StatusClass.READY, StatusClass.STOPPED):
-        return None
-    wish, known = recorded.wish.picture, {entry.version for entry in recorded.rejected}
-    if wish.gray is not None:
-        lost = wish.gray.version if seen.stable == wish.stable else None
-    else:
-        lost = wish.stable if _was_rolled_back(wish, observed, seen) else None
-    if lost is None or lost in known:
-        return None
-    return Rejection(lost, now, OUTSIDE, "ended outside", observed.last_job_id)
-
-
-def _was_rolled_back(wish: VersionPicture, observed: Observed, seen: VersionPicture) -> bool:
-    if observed.closer is None:
-        return False
-    versions = [record.version for record in observed.closer.records]
-    return seen.stable in versions and wish.stable not in versions

@@ -1,8 +1,9 @@
 """One document of a manifest -> its components, as far as they can be told.
 
-Owns defaults, and every rule between the keys of one component. Structure is checked before, against the schema;
-this module still meets nodes of a wrong type, takes them as absent and does not complain twice, so that a
-person sees all errors of a file at once. Other components are none of its business: see dependencies.py.
+Owns defaults, and the rules between the keys of one component, but for what goes along with a version: deploying.py.
+Structure is checked before, against the schema; this module still meets nodes of a wrong type, takes them as absent
+and does not complain twice, so that a person sees all errors of a file at once. Other components are none of its
+business: see dependencies.py.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Literal, cast
 
 from statetool.core.model import (
     DRIFT_FIELDS,
+    REPLICAS_FIELD,
     VERSION_FIELD,
     Address,
     ContentRule,
@@ -22,13 +24,28 @@ from statetool.core.model import (
     Lifecycle,
     PowerState,
     Ready,
+    ReplicaRange,
+    Replicas,
     VersionPicture,
     Wish,
 )
 from statetool.errors import Diagnostic, SourceMark
+from statetool.manifest.deploying import build_deploy
+from statetool.manifest.fields import (
+    bare,
+    edited,
+    elsewhere,
+    entries_at,
+    integer_at,
+    is_true_at,
+    removable,
+    text_at,
+    text_map,
+    texts_at,
+)
 from statetool.manifest.marks import Marks
 from statetool.manifest.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, is_null
-from statetool.manifest.structure import Problem, Rules, describe, say_substituted, say_value
+from statetool.manifest.structure import Problem, Rules, describe, say_substituted
 
 _DEFAULT_KEYS = frozenset({"replicas", "state", "labels", "lifecycle", "ready"})
 _MAX_NAME = 128
@@ -79,7 +96,7 @@ class _Builder:
         self.root = document.root.entries if isinstance(document.root, Mapping) else {}
         self.application = _name(self.root, "application")
         self.environment = _name(self.root, "environment")
-        self.defaults = _entries(self.root, "defaults")
+        self.defaults = entries_at(self.root, "defaults")
 
     def address(self, component: str) -> Address | None:
         """The component's address, None where the document does not say its application."""
@@ -103,21 +120,23 @@ class _Builder:
         for path, node in _nulls(self.defaults, "defaults"):
             self._note_null(path, node, None)
         defaults = {key: entry for key, entry in self.defaults.items() if key in _DEFAULT_KEYS}
-        for name, entry in _entries(self.root, "components").items():
+        for name, entry in entries_at(self.root, "components").items():
             own = entry.node.entries if isinstance(entry.node, Mapping) else {}
             address = self.address(name)
             fields = self._merge(defaults, own, _DEFAULT_KEYS, "", name)
             wish = self._build_wish(fields, name)
+            deploy = build_deploy(fields, name, entry.node.file, self._note)
             if address is None:
                 continue
             desired = Desired(
                 address=address,
                 origin=entry.mark,
                 wish=wish,
-                hosts=_texts(fields, "hosts"),
-                labels=_labels(_entries(fields, "labels")),
-                ready=_ready(_entries(fields, "ready")),
-                lifecycle=_lifecycle(_entries(fields, "lifecycle")),
+                hosts=texts_at(fields, "hosts"),
+                deploy=deploy,
+                labels=text_map(entries_at(fields, "labels")),
+                ready=_ready(entries_at(fields, "ready")),
+                lifecycle=_lifecycle(entries_at(fields, "lifecycle")),
                 marks=Marks(fields if defaults else own, own),
             )
             self.result.parts.append(Part(desired, tuple(_references(fields)), self.place))
@@ -177,9 +196,9 @@ class _Builder:
         return merged
 
     def _build_wish(self, fields: dict[str, Entry], component: str) -> Wish:
-        state = _text(fields, "state")
-        replicas = _integer(fields, "replicas")
-        version = _text(fields, "version")
+        state = text_at(fields, "state")
+        replicas = self._build_replicas(fields, component)
+        version = text_at(fields, "version")
         gray = None
         if "gray" in fields and isinstance(fields["gray"].node, Mapping):
             gray = self._build_gray(fields["gray"].node, component)
@@ -192,9 +211,39 @@ class _Builder:
             restart=restart.raw if isinstance(restart, Scalar) and isinstance(restart.value, (str, int)) else None,
         )
 
+    def _build_replicas(self, fields: dict[str, Entry], component: str) -> Replicas | None:
+        """None too for `auto`, which says no more than that somebody else owns the number."""
+        node = fields[REPLICAS_FIELD].node if REPLICAS_FIELD in fields else None
+        if not isinstance(node, Mapping):
+            return integer_at(fields, REPLICAS_FIELD)
+        missing = [key for key in ("min", "max") if key not in node.entries]
+        if missing:
+            self._note(
+                "missing_key",
+                f"replicas of component {component} lacks the key " + " and the key ".join(f"'{k}'" for k in missing),
+                "add " + " and ".join(f"`{key}:`" for key in missing) + ": a range has both bounds",
+                node,
+                component,
+            )
+        least, most = integer_at(node.entries, "min"), integer_at(node.entries, "max")
+        if least is None or most is None:
+            return None
+        if least > most:
+            low, high = node.entries["min"], node.entries["max"]
+            here = edited(low, high, node.file)
+            self._note(
+                "min_above_max",
+                f"replicas.min of component {component} is {bare(low.node)}{elsewhere(low, here)}, "
+                f"above replicas.max, {bare(high.node)}{elsewhere(high, here)}",
+                "lower min, or raise max",
+                here.node,
+                component,
+            )
+        return ReplicaRange(least, most, is_true_at(node.entries, "enforce_max"))
+
     def _build_gray(self, node: Mapping, component: str) -> Gray | None:
         entries = node.entries
-        weight, rules = _integer(entries, "weight"), entries.get("rules")
+        weight, rules = integer_at(entries, "weight"), entries.get("rules")
         if "weight" in entries and rules is not None:
             self._note_weight_and_rules(node, component)
         elif "weight" not in entries and rules is None:
@@ -209,16 +258,16 @@ class _Builder:
             self._note(
                 "match_without_rules",
                 f"gray of component {component} has match, but no rules",
-                "remove match, or add rules" + _removable(entries["match"], node),
+                "remove match, or add rules" + removable(entries["match"], node),
                 entries["match"],
                 component,
             )
-        version = _text(entries, "version")
+        version = text_at(entries, "version")
         if version is None:
             return None
         if weight is not None:
             return Gray(version, GrayRule(weight=weight))
-        match = "any" if _text(entries, "match") == "any" else "all"
+        match = "any" if text_at(entries, "match") == "any" else "all"
         return Gray(version, GrayRule(match=cast(Literal["all", "any"], match), rules=_rules(rules)))
 
     def _note_weight_and_rules(self, gray: Mapping, component: str) -> None:
@@ -227,9 +276,9 @@ class _Builder:
         where = rules if rules.file in (gray.file, weight.file) else weight
         self._note(
             "weight_and_rules",
-            f"gray of component {component} has both weight{_elsewhere(weight, where)} and "
-            f"rules{_elsewhere(rules, where)}",
-            "keep one: weight sends a share of the traffic, rules send matching requests" + _removable(weight, rules),
+            f"gray of component {component} has both weight{elsewhere(weight, where)} and "
+            f"rules{elsewhere(rules, where)}",
+            "keep one: weight sends a share of the traffic, rules send matching requests" + removable(weight, rules),
             where,
             component,
         )
@@ -238,7 +287,7 @@ class _Builder:
         """The rules between gray and the other fields of its component."""
         gray = fields["gray"]
         entries = cast(Mapping, gray.node).entries
-        candidate = _text(entries, "version")
+        candidate = text_at(entries, "version")
         here = entries.get("version", gray)
         if "version" not in fields:
             self._note(
@@ -248,34 +297,43 @@ class _Builder:
                 gray,
                 component,
             )
-        elif candidate is not None and candidate == _text(fields, "version"):
+        elif candidate is not None and candidate == text_at(fields, "version"):
             self._note(
                 "gray_candidate_equals_version",
-                f"the candidate of component {component} is its stable version {_bare(here.node)}"
-                + _elsewhere(fields["version"], here),
+                f"the candidate of component {component} is its stable version {bare(here.node)}"
+                + elsewhere(fields["version"], here),
                 "name another candidate, or remove gray",
                 here.node,
                 component,
             )
-        if _text(fields, "state") == "stopped":
+        if text_at(fields, "state") == "stopped":
             self._note(
                 "gray_with_stopped",
-                f"component {component} is wished stopped{_elsewhere(fields['state'], gray)} and graying at once",
+                f"component {component} is wished stopped{elsewhere(fields['state'], gray)} and graying at once",
                 "remove gray, or state: stopped",
                 gray,
                 component,
             )
-        replicas = _integer(fields, "replicas")
-        if replicas is not None and 0 <= replicas < 2:
-            count = cast(Scalar, fields["replicas"].node)
-            too_few = f"too few replicas: {_bare(count)}" if count.substituted else f"{count.raw} replicas"
-            self._note(
-                "gray_needs_two_replicas",
-                f"component {component} has gray{_elsewhere(gray, count)}, but {too_few}",
-                "a gray release needs at least 2 instances: raise replicas, or remove gray",
-                count,
-                component,
-            )
+        self._check_gray_replicas(fields, component)
+
+    def _check_gray_replicas(self, fields: dict[str, Entry], component: str) -> None:
+        gray, entries, key, path = fields["gray"], fields, REPLICAS_FIELD, REPLICAS_FIELD
+        if "min" in entries_at(fields, REPLICAS_FIELD):
+            entries, key, path = entries_at(fields, REPLICAS_FIELD), "min", "replicas.min"
+        least = integer_at(entries, key)
+        if least is None or not 0 <= least < 2:
+            return
+        count = cast(Scalar, entries[key].node)
+        too_few = f"{count.raw} replicas"
+        if count.substituted or path != REPLICAS_FIELD:
+            too_few = f"too few replicas: {bare(count)}"
+        self._note(
+            "gray_needs_two_replicas",
+            f"component {component} has gray{elsewhere(gray, count)}, but {too_few}",
+            f"a gray release needs at least 2 instances: raise {path}, or remove gray",
+            count,
+            component,
+        )
 
 
 def _references(fields: dict[str, Entry]) -> Iterator[Reference]:
@@ -284,21 +342,6 @@ def _references(fields: dict[str, Entry]) -> Iterator[Reference]:
         if isinstance(item, Scalar) and isinstance(item.value, str) and not item.refused:
             said = say_substituted(item.substituted) if item.substituted else item.value
             yield Reference(item.value, said, item.mark)
-
-
-def _bare(node: Node) -> str:
-    """A value without quotes; what variables hold is not said."""
-    return node.raw if isinstance(node, Scalar) and node.substituted is None else say_value(node)
-
-
-def _elsewhere(place: Entry | Node, here: Entry | Node) -> str:
-    """` (at file:line:column)` for a value that stands in another file than the complaint: in the base, say."""
-    return f" (at {place.mark})" if place.file != here.file else ""
-
-
-def _removable(one: Entry | Node, other: Entry | Node) -> str:
-    """How to be rid of what another file brought in."""
-    return "; null in place of a value of the base removes it" if one.file != other.file else ""
 
 
 def _nulls(entries: dict[str, Entry], prefix: str) -> Iterator[tuple[str, Node]]:
@@ -311,46 +354,16 @@ def _nulls(entries: dict[str, Entry], prefix: str) -> Iterator[tuple[str, Node]]
             yield from _nulls(entry.node.entries, path)
 
 
-def _entries(entries: dict[str, Entry], key: str) -> dict[str, Entry]:
-    entry = entries.get(key)
-    return entry.node.entries if entry is not None and isinstance(entry.node, Mapping) else {}
-
-
-def _text(entries: dict[str, Entry], key: str) -> str | None:
-    entry = entries.get(key)
-    node = entry.node if entry is not None else None
-    value = node.value if isinstance(node, Scalar) and not node.refused else None
-    return value if isinstance(value, str) else None
-
-
-def _texts(entries: dict[str, Entry], key: str) -> tuple[str, ...]:
-    entry = entries.get(key)
-    items = entry.node.items if entry is not None and isinstance(entry.node, Sequence) else []
-    return tuple(item.value for item in items if isinstance(item, Scalar) and isinstance(item.value, str))
-
-
-def _integer(entries: dict[str, Entry], key: str) -> int | None:
-    entry = entries.get(key)
-    node = entry.node if entry is not None else None
-    value = node.value if isinstance(node, Scalar) and not node.refused else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
 def _name(entries: dict[str, Entry], key: str) -> str | None:
     """A name that can be part of an address, None where the schema refused it."""
-    name = _text(entries, key)
+    name = text_at(entries, key)
     if not name or len(name) > _MAX_NAME or any(char in "/@" or char.isspace() for char in name):
         return None
     return name
 
 
-def _labels(entries: dict[str, Entry]) -> dict[str, str]:
-    texts = ((key, _text(entries, key)) for key in sorted(entries))
-    return {key: text for key, text in texts if text is not None}
-
-
 def _ready(entries: dict[str, Entry]) -> Ready:
-    timeout_s, hold_s = _integer(entries, "timeout_s"), _integer(entries, "hold_s")
+    timeout_s, hold_s = integer_at(entries, "timeout_s"), integer_at(entries, "hold_s")
     default = Ready()
     return Ready(
         timeout_s=default.timeout_s if timeout_s is None else timeout_s,
@@ -359,16 +372,15 @@ def _ready(entries: dict[str, Entry]) -> Ready:
 
 
 def _lifecycle(entries: dict[str, Entry]) -> Lifecycle:
-    protected = entries["protected"].node if "protected" in entries else None
     ignore = entries["ignore"].node if "ignore" in entries else None
     items = ignore.items if isinstance(ignore, Sequence) else []
-    if _text(entries, "drift") == "correct":
+    if text_at(entries, "drift") == "correct":
         correct = _BARE_CORRECT
     else:
-        policies = _entries(entries, "drift")
-        correct = frozenset(key for key in policies if _text(policies, key) == "correct")
+        policies = entries_at(entries, "drift")
+        correct = frozenset(key for key in policies if text_at(policies, key) == "correct")
     return Lifecycle(
-        protected=isinstance(protected, Scalar) and protected.value is True,
+        protected=is_true_at(entries, "protected"),
         ignore=frozenset(str(item.value) for item in items if isinstance(item, Scalar)),
         correct=correct,
     )
@@ -379,6 +391,6 @@ def _rules(entry: Entry | None) -> frozenset[ContentRule]:
     found = set()
     for item in items:
         if isinstance(item, Mapping):
-            parts = [_text(item.entries, key) for key in ("type", "key", "condition", "value")]
+            parts = [text_at(item.entries, key) for key in ("type", "key", "condition", "value")]
             found.add(ContentRule(*(part or "" for part in parts)))
     return frozenset(found)

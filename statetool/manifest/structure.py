@@ -4,8 +4,8 @@ Owns how a refusal is said and where it is shown. What is allowed the schema say
 error it finds becomes a Problem here, but for relations between keys, which have words of their own in
 components.py. An error keyword without words is a programming error; a test holds schemas and words together.
 
-Beside JSON Schema's own keywords it reads three annotations: `patternErrorMessage` (what the text must be),
-`x-code` (the error code for that) and `x-hint` (what to write instead of a wrong type).
+Beside JSON Schema's own keywords it reads four annotations: `patternErrorMessage` (what the text must be), `x-code`
+(the error code for that), `x-hint` (what to write instead) and `x-secret` (what stands there is never shown).
 """
 
 from __future__ import annotations
@@ -154,6 +154,7 @@ def _missing_keys(schema: Schema, node: nodes.Mapping, path: KeyPath) -> Iterato
 
 def _wrong_type(whole: Schema, _: Schema, node: Node) -> _Words:
     wanted, hint = _wanted(whole), whole.get("x-hint")
+    said = _say_kind(node) if "x-secret" in whole else say(node)
     if not isinstance(node, Scalar):
         return _Words("wrong_type", f" must be {wanted}, not {say(node)}", hint or f"write {wanted}")
     if node.value is None:
@@ -163,13 +164,15 @@ def _wrong_type(whole: Schema, _: Schema, node: Node) -> _Words:
         hint = _hint_for_text(whole, node)
     else:
         text = _branch(whole, "string")
-        if text is not None and "enum" not in text:
+        if text is not None and "enum" not in text and _branch(whole, "number") is None:
             return _unquoted(text, node)
-    return _Words("wrong_type", f" must be {wanted}, not {say(node)}", hint or f"write {wanted}")
+    return _Words("wrong_type", f" must be {wanted}, not {said}", hint or f"write {wanted}")
 
 
 def _unquoted(schema: Schema, node: Scalar) -> _Words:
     """A number or boolean where text is needed: YAML would make 1.1 of 1.10."""
+    if "x-secret" in schema and not node.substituted:
+        return _Words("unquoted_text", f" must be text, but without quotes it is {_say_kind(node)}", "put it in quotes")
     written = node.substituted.written if node.substituted else node.raw
     hint = f'write "{written}" in quotes'
     if not re.search(schema.get("pattern", ""), node.raw):
@@ -207,7 +210,8 @@ def _not_listed(whole: Schema, schema: Schema, node: Node) -> _Words:
 
 def _out_of_range(_: Schema, schema: Schema, node: Node) -> _Words:
     wanted = _wanted(schema)
-    return _Words("out_of_range", f" must be {wanted}, not {say_value(node)}", f"write {wanted}")
+    hint = schema.get("x-hint", f"write {wanted}")
+    return _Words("out_of_range", f" must be {wanted}, not {say_value(node)}", hint)
 
 
 def _bad_text(_: Schema, schema: Schema, node: Node) -> _Words:
@@ -306,6 +310,13 @@ def say(node: Node) -> str:
     if isinstance(node.value, bool):
         return f"the truth value {say_value(node)}" if node.substituted else node.raw
     return f"the number {say_value(node)}"
+
+
+def _say_kind(node: Node) -> str:
+    """What kind of value it is, and nothing of it."""
+    if not isinstance(node, Scalar):
+        return say(node)
+    return {str: "text", bool: "a truth value"}.get(type(node.value), "a number")
 
 
 def say_value(node: Node) -> str:

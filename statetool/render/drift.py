@@ -46,6 +46,8 @@ def render_drift(
     _add_section(page, "Not recorded yet", _finding_rows(unrecorded), keep=1)
     _add_section(page, "Also found", _finding_rows(others), keep=1)
     page.blank()
+    if plan.left_out:
+        page.paragraph(words.left_out_text(plan.left_out))
     page.paragraph(_closing_line(len(rows), len(puts_back), len(missing), len(unrecorded)), "bold")
     return page.text()
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from statetool.core.model import Address
 from statetool.core.plan import Action, Change, FieldChange, Plan, Verb, fingerprint
 from statetool.render import words
+from statetool.render.brought import brought_text
 from statetool.render.harmless import for_markdown_cell, for_markdown_code, for_markdown_sentence, for_markdown_span
 
 _MOST_UNFOLDED = 12
@@ -81,13 +82,13 @@ def _change_rows(change: Change, actions: Sequence[Action]) -> list[list[str]]:
     about = words.kind_text(change)
     rows = [["", "", "", for_markdown_cell(about), "", ""]] if about else []
     beside = _actions_beside(change.fields, actions)
-    rows += [[*_field_cells(f), *_action_cells(beside.get(n))] for n, f in enumerate(change.fields)]
+    rows += [[*_field_cells(f), *_action_cells(beside.get(n), change.fields)] for n, f in enumerate(change.fields)]
     rows += [
-        [for_markdown_cell(u.field), "", "", for_markdown_cell(words.update_text(u)), "", ""]
+        [for_markdown_cell(words.update_name(u)), "", "", for_markdown_cell(words.update_text(u)), "", ""]
         for u in words.silent_updates(change)
     ]
     placed = {action.id for action in beside.values()}
-    rows += [["", "", "", "", *_action_cells(action)] for action in actions if action.id not in placed]
+    rows += [["", "", "", "", *_action_cells(action, change.fields)] for action in actions if action.id not in placed]
     where = for_markdown_cell(f" ({change.origin.file}:{change.origin.line})") if change.origin else ""
     names = [f"{_name(change.address)}{where}"] + [""] * len(rows)
     return [[name, *row] for name, row in zip(names, rows or [[""] * 6], strict=False)]
@@ -113,7 +114,7 @@ def _field_cells(field: FieldChange) -> list[str]:
     if words.is_rules(field):
         before, after = (_rules_count(side) for side in (field.before, field.after))
     else:
-        before, after = (words.value_text(field.path, side) for side in (field.before, field.after))
+        before, after = words.sides_text(field.path, field.before, field.after)
     if words.is_released(field):
         after = ""
     elif words.is_only_recorded(field):
@@ -125,11 +126,11 @@ def _rules_count(side: object) -> str:
     return words.plural(len(side), "rule") if isinstance(side, list) else words.NONE
 
 
-def _action_cells(action: Action | None) -> tuple[str, str]:
+def _action_cells(action: Action | None, fields: Sequence[FieldChange]) -> tuple[str, str]:
     """What is done, and its risk."""
     if action is None:
         return "", ""
-    notes = words.notes_text(action)
+    notes = "; ".join(part for part in (words.notes_text(action), brought_text(action, fields)) if part)
     text = for_markdown_span(f"{words.step_text(action.id)} {words.action_text(action)}")
     risk = for_markdown_cell(words.risk_text(action.risk, action.traffic_percent))
     return f"{text} {for_markdown_cell(f'({notes})')}" if notes else text, risk

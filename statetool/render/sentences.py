@@ -75,7 +75,7 @@ def _still_running(event: Event, subject: str) -> str:
 
 
 def _summary(event: Event, _: str) -> str:
-    keys = ("done", "satisfied", "failed", "stale", "still_running", "not_run", "blocked", "held_back")
+    keys = ("done", "satisfied", "failed", "stale", "still_running", "not_run", "blocked", "held_back", "left_out")
     counts = [f"{_text(event.data, key)} {key.replace('_', ' ')}" for key in keys if event.data.get(key)]
     return "apply ended: " + (", ".join(counts) or "nothing to do")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
-from statetool.core.canonical import gray_to_json
+from statetool.core.canonical import gray_to_json, replicas_to_json
 from statetool.core.model import Gray, Recorded, Rejection, Seen, Wish
 from statetool.core.state import Overridden
 from statetool.render import words
@@ -51,7 +51,7 @@ def _list_row(recorded: Recorded) -> list[Cell]:
         version = f"{seen.version or _UNKNOWN} seen"
         gray = f"{_gray_text(seen.gray)} seen" if seen.gray else ""
     if recorded.wish.replicas is not None:
-        replicas = words.plural(recorded.wish.replicas, "replica")
+        replicas = words.replicas_text(recorded.wish.replicas)
     elif seen is not None and seen.replicas is not None:
         replicas = f"{words.plural(seen.replicas, 'replica')} seen"
     row = [cell(str(recorded.address)), cell(version), cell(replicas), cell(f"gray {gray}" if gray else "")]
@@ -83,25 +83,25 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
         ("application id", recorded.application_id),
         ("environment id", recorded.environment_id or _UNKNOWN),
         ("applied", clock.full(recorded.applied_at) if recorded.applied_at else _UNKNOWN),
-        ("applied from", _source_text(recorded)),
+        ("applied from", words.source_text(recorded.applied_from) or _UNKNOWN),
         ("run", recorded.run_id or _UNKNOWN),
     ]
     _add_pairs(page, "", rows)
     _add_pairs(page, "wish, last applied", _wish_rows(recorded))
     if recorded.seen is not None:
-        _add_pairs(page, "last seen", _seen_rows(recorded.seen, clock))
+        _add_pairs(page, "last seen", seen_rows(recorded.seen, clock))
     drifted = [
         (path, f"wrong since {clock.full(d.first_wrong_at)}, last right {_instant(d.last_right_at, clock)}")
         for path, d in recorded.drifted.items()
     ]
     _add_pairs(page, "changed outside", drifted)
     _add_pairs(page, "history", [(h.version, f"{h.verb} at {clock.full(h.at)}") for h in recorded.history])
-    rejected = [(r.version, _rejection_text(r, clock)) for r in recorded.rejected]
+    rejected = [(r.version, rejection_text(r, clock)) for r in recorded.rejected]
     _add_pairs(page, "rejected versions", rejected)
     return page.text()
 
 
-def _rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
+def rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
     """`quota (by run-1 at ..., job JOB7)`, or `ended outside at ...` where no run of ours ended it."""
     job = f", job {rejection.job_id}" if rejection.job_id else ""
     when = f"at {clock.full(rejection.at)}{job}"
@@ -125,21 +125,14 @@ def _instant(instant: str | None, clock: words.InstantWriter) -> str:
     return clock.full(instant) if instant else "never"
 
 
-def _source_text(recorded: Recorded) -> str:
-    source = recorded.applied_from
-    if source.commit is None:
-        return source.run_url or _UNKNOWN
-    dirty = " with uncommitted changes" if source.dirty else ""
-    return f"commit {source.commit}{dirty}{f', {source.run_url}' if source.run_url else ''}"
-
-
 def _wish_rows(recorded: Recorded) -> list[tuple[str, str]]:
     wish = recorded.wish
     rows: list[tuple[str, str]] = []
     if wish.picture is not None:
         rows.append(("version", wish.picture.stable or _UNKNOWN))
         rows += _gray_rows(wish.picture.gray)
-    values = (("replicas", wish.replicas), ("state", wish.state), ("restart", wish.restart))
+    replicas = replicas_to_json(wish.replicas) if wish.replicas is not None else None
+    values = (("replicas", replicas), ("state", wish.state), ("restart", wish.restart))
     rows += [(name, words.value_text(name, value)) for name, value in values if value is not None]
     return rows or [("nothing", _NEVER_APPLIED if _is_never_applied(recorded) else "no field is managed")]
 
@@ -158,7 +151,8 @@ def _gray_rows(gray: Gray | None) -> list[tuple[str, str]]:
     return rows
 
 
-def _seen_rows(seen: Seen, clock: words.InstantWriter) -> list[tuple[str, str]]:
+def seen_rows(seen: Seen, clock: words.InstantWriter) -> list[tuple[str, str]]:
+    """What was seen last, one value a row."""
     available = _UNKNOWN if seen.available_replicas is None else str(seen.available_replicas)
     total = _UNKNOWN if seen.replicas is None else str(seen.replicas)
     return [

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from statetool.core.plan import Action, Change, FieldChange, Plan, Risk
 from statetool.render import words
+from statetool.render.brought import brought_text
 from statetool.render.layout import GAP, Cell, Page, cell
 
 _RIGHT_COLUMN = 57
@@ -78,14 +79,14 @@ def _change_rows(change: Change, actions: Sequence[Action], risk_width: int, lim
     if about:
         rows.append(_Row((), (cell(about),), 4))
     updates = words.silent_updates(change)
-    paths = [field.path for field in change.fields] + [update.field for update in updates]
+    paths = [field.path for field in change.fields] + [words.update_name(update) for update in updates]
     path_width = max((cell(path).width for path in paths), default=0)
     for field in change.fields:
         rows += _field_rows(field, path_width)
     for update in updates:
-        left = (Cell("    "), cell(update.field))
+        left = (Cell("    "), cell(words.update_name(update)))
         rows.append(_Row(left, (cell(words.update_text(update)),), 4 + path_width + GAP))
-    return rows + _action_rows(actions, risk_width, limit)
+    return rows + _action_rows(actions, change.fields, risk_width, limit)
 
 
 def _field_rows(field: FieldChange, path_width: int) -> list[_Row]:
@@ -95,13 +96,13 @@ def _field_rows(field: FieldChange, path_width: int) -> list[_Row]:
         lines = words.rule_lines(field)
         blank = (Cell(" " * sum(c.width for c in head)),)
         return [_Row((*(blank if n else head), cell(line)), () if n else why) for n, line in enumerate(lines)]
-    before, after = (words.value_text(field.path, side) for side in (field.before, field.after))
+    before, after = words.sides_text(field.path, field.before, field.after)
     if words.is_only_recorded(field):
         return [_Row((*head, cell(before)), why)]
     return [_Row((*head, cell(before), Cell(" -> ", "dim"), cell(after)), why)]
 
 
-def _action_rows(actions: Sequence[Action], risk_width: int, limit: int) -> list[_Row]:
+def _action_rows(actions: Sequence[Action], fields: Sequence[FieldChange], risk_width: int, limit: int) -> list[_Row]:
     steps = [cell(words.step_text(a.id), "cyan") for a in actions]
     verbs = [cell(str(a.verb), "bold") for a in actions]
     parameters = [cell(words.parameters_text(a.parameters)) for a in actions]
@@ -117,6 +118,9 @@ def _action_rows(actions: Sequence[Action], risk_width: int, limit: int) -> list
         risk = cell(words.risk_text(action.risk, action.traffic_percent), _RISK_STYLES.get(action.risk, "red"))
         right = (*_padded(risk, risk_width), Cell(f"~{action.estimate_s} s", "dim")) if action.estimate_s else (risk,)
         rows += _with_notes(left, words.notes_text(action), right, 5 + widths[0], limit)
+        brought = brought_text(action, fields)
+        if brought:
+            rows.append(_Row((), (cell(brought, "dim"),), 5 + widths[0]))
     return rows
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from statetool.core.canonical import canonical_text
-from statetool.core.model import Address, Json
+from statetool.core.model import DEPLOYED_FIELD, Address, AppliedFrom, Json, Replicas
 from statetool.core.plan import (
     Action,
     Blocked,
@@ -36,6 +36,7 @@ _CAUSES: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "changed outside and in the manifest",
+    Cause.COMMAND: "asked for on the command line",
 }
 _CONDITIONS: Mapping[SendIf, str] = {
     SendIf.FEWER: "only if fewer come back",
@@ -57,6 +58,11 @@ def plural(count: int, word: str, many: str | None = None) -> str:
     return f"{count} {word if count == 1 else many or word + 's'}"
 
 
+ARTIFACT_PATHS = frozenset({"image", "package"})
+START_PARAMETERS = frozenset({"mode", "channel", "first_batch_replicas", "remaining_batches"})
+_TOLD_ALONG = ARTIFACT_PATHS | {"env", "resources"}
+
+
 def value_text(path: str, value: Json) -> str:
     """A field's value as a person writes it; never JSON."""
     if value is None:
@@ -69,9 +75,27 @@ def value_text(path: str, value: Json) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return "; ".join(rule_text(item) for item in value) or NONE
+    if isinstance(value, dict) and "min" in value:
+        ceiling = " (ceiling enforced)" if value.get("enforce_max") else ""
+        return f"{value_text('', value['min'])}..{value_text('', value.get('max'))}{ceiling}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {value_text(key, item)}" for key, item in value.items())
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value)
+
+
+def sides_text(path: str, before: Json, after: Json) -> tuple[str, str]:
+    """Both sides of a difference; of two addresses of images only the last part, where the rest is the same."""
+    old, new = value_text(path, before), value_text(path, after)
+    if path.removeprefix("gray.") in ARTIFACT_PATHS and old.rpartition("/")[0] == new.rpartition("/")[0]:
+        return old.rpartition("/")[2], new.rpartition("/")[2]
+    return old, new
+
+
+def replicas_text(wanted: Replicas) -> str:
+    """`4 replicas`, `3..9 replicas`."""
+    return plural(wanted, "replica") if isinstance(wanted, int) else f"{wanted.min}..{wanted.max} replicas"
 
 
 def is_rules(change: FieldChange) -> bool:
@@ -122,7 +146,7 @@ def difference_text(change: FieldChange) -> str:
     """Before and after in one line: `4 -> 6`, or what is recorded."""
     if is_only_recorded(change):
         return f"{value_text(change.path, change.before)}, {cause_text(change)}"
-    return f"{value_text(change.path, change.before)} -> {value_text(change.path, change.after)}"
+    return " -> ".join(sides_text(change.path, change.before, change.after))
 
 
 def update_text(update: WishUpdate) -> str:
@@ -130,6 +154,11 @@ def update_text(update: WishUpdate) -> str:
     if update.value is None:
         return "released: no longer managed, left as it is"
     return "recorded: it already is as the manifest says"
+
+
+def update_name(update: WishUpdate) -> str:
+    """What is recorded, as a person calls it."""
+    return "env, resources" if update.field == DEPLOYED_FIELD else update.field
 
 
 def silent_updates(change: Change) -> list[WishUpdate]:
@@ -151,8 +180,11 @@ def kind_text(change: Change) -> str | None:
 
 
 def parameters_text(parameters: Mapping[str, Json]) -> str:
-    """`version=1.4.1`; content rules are counted, their lines stand with the field."""
-    return " ".join(_parameter(key, value) for key, value in parameters.items())
+    """`version=1.4.1`; content rules are counted, their lines stand with the field.
+
+    What goes along with a version is told by its own line; values of variables are never shown.
+    """
+    return " ".join(_parameter(key, value) for key, value in parameters.items() if key not in _TOLD_ALONG)
 
 
 def _parameter(key: str, value: Json) -> str:
@@ -161,7 +193,7 @@ def _parameter(key: str, value: Json) -> str:
     if isinstance(value, list):
         return f"{key}=" + ",".join(value_text("", item) for item in value)
     if isinstance(value, dict):
-        return parameters_text(value)
+        return parameters_text({k: v for k, v in value.items() if key != "gray" or k not in START_PARAMETERS})
     return f"{key}={value_text('', value)}"
 
 
@@ -314,6 +346,8 @@ def opening(plan: Plan) -> str:
         return f"No changes. {plural(count, 'value')} changed outside {verb} left alone."
     if plan.mode == "drift":
         return "No changes. Nothing that was changed outside is to be put back."
+    if plan.left_out:
+        return "No changes. As far as selected, what runs is what the manifests ask for."
     return "No changes. What runs is what the manifests ask for."
 
 
@@ -350,6 +384,12 @@ def actions_of(change: Change, actions: Mapping[str, Action]) -> list[Action]:
     return [actions[i] for i in change.action_ids if i in actions]
 
 
+def source_text(source: AppliedFrom) -> str:
+    """`commit 3f2a1c7 with uncommitted changes, https://...`; empty where neither is known."""
+    commit = f"commit {source.commit}{' with uncommitted changes' if source.dirty else ''}" if source.commit else ""
+    return ", ".join(part for part in (commit, source.run_url) if part)
+
+
 def names_text(addresses: Iterable[Address], most: int = 8) -> str:
     """Addresses in a row, cut with a count behind `most`."""
     names: Sequence[str] = [str(a) for a in addresses]
@@ -363,5 +403,10 @@ def scope_lines(plan: Plan) -> list[str]:
     if plan.overrides:
         lines.append(f"Overridden for this run: {', '.join(plan.overrides)}.")
     if plan.left_out:
-        lines.append(f"{len(plan.left_out)} left out by --target or --exclude: {names_text(plan.left_out)}.")
+        lines.append(left_out_text(plan.left_out))
     return lines
+
+
+def left_out_text(addresses: Sequence[Address]) -> str:
+    """What nobody selected, so that a part is not taken for the whole."""
+    return f"{len(addresses)} left out, not selected: {names_text(addresses)}."

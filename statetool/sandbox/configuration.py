@@ -28,7 +28,7 @@ _LONGEST_DESCRIPTION = 128
 _MOST_BATCHES = 1000
 
 _TEXTS = ("description", "swimlane_id", "timezone", "jvm_opts", "config_mode", "workload_name", "workload_kind")
-_AMOUNTS = ("limit_cpu", "request_cpu", "limit_memory", "request_memory")
+AMOUNTS = ("limit_cpu", "request_cpu", "limit_memory", "request_memory")
 _OBJECTS = (
     *("build", "command", "post_start", "pre_stop", "liveness_probe", "readiness_probe", "mesher", "tomcat_opts"),
     *("custom_metric", "affinity", "anti_affinity", "update_strategy", "deploy_strategy"),
@@ -142,7 +142,7 @@ def _check_types(values: Mapping[str, Any]) -> None:
         for key in keys:
             if key in values and not isinstance(values[key], kind):
                 raise invalid(f"{key} must be {what}")
-    for key in _AMOUNTS:
+    for key in AMOUNTS:
         amount = values.get(key, 0)
         if isinstance(amount, bool) or not isinstance(amount, int | float) or amount < 0:
             raise invalid(f"{key} must be a number, 0 or more")

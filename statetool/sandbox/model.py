@@ -55,8 +55,8 @@ class Gray:
 class Record:
     """One deployed version. `replica` is the number configured at that time; `job_ids` are its phases in order.
 
-    `config` is the JSON object the deployment was asked for with; None for a seeded one, whose looks follow from its
-    names (views.py). A text, because it never changes and is rarely looked into.
+    `config` is the JSON object the deployment was asked for with; None for a seeded one whose looks follow from its
+    names alone (looks.py). A text, because it never changes and is rarely looked into.
     """
 
     version: str

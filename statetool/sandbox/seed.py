@@ -6,14 +6,19 @@ names, so that the same seed gives the same ids again. Must not write to storage
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from statetool.sandbox import looks
 from statetool.sandbox import switches as switchboard
+from statetool.sandbox.configuration import AMOUNTS
 from statetool.sandbox.errors import SandboxError
 from statetool.sandbox.faults import Fault, parse_fault
 from statetool.sandbox.gray import CONDITIONS, MATCHES, RULE_TYPES
+from statetool.sandbox.looks import NOTHING, Said
 from statetool.sandbox.model import VIRTUAL_MACHINE_PLATFORMS, Component, Gray, Job, Named, Record, Rule, is_status
 from statetool.sandbox.seedfile import Reader, Spot, parse
 from statetool.sandbox.switches import Switches
@@ -25,6 +30,7 @@ _COMPONENT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}[A-Za-z0-9]")
 _NAME = re.compile(r"[^\s/@]([^/@\n]{0,62}[^\s/@])?")
 _PLATFORMS = ("cce", "cci", *sorted(VIRTUAL_MACHINE_PLATFORMS))
 _MODES = ("nosurge", "extra", "mirror")
+_SAID = ("image", "env", "resources")
 _DAY_MS = 86_400_000
 _AGE_MS = 30 * _DAY_MS  # a seeded world looks as if it had been built a month ago
 _MOST_REPLICAS = 2**31 - 1
@@ -44,16 +50,25 @@ class SeedWorld:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """One component as the seed writes it."""
+class _Version:
+    """One version of a component as the seed writes it."""
 
-    name: str
     version: str
     replicas: int
-    history: tuple[str, ...]
+    said: Said
+    gray: Gray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One component as the seed writes it: what was before, oldest first, what is in use, and a candidate."""
+
+    name: str
+    history: tuple[_Version, ...]
+    stable: _Version
     status: str
     platform_type: str
-    candidate: tuple[str, Gray] | None
+    candidate: _Version | None
 
 
 def stable_id(*names: str) -> str:
@@ -129,14 +144,15 @@ def _environment(name: str, environments: dict[str, Named], at_ms: int) -> Named
 
 
 def _read_component(reader: Reader, name: str, spot: Spot) -> _Wish:
-    allowed = {"version", "replicas", "history", "gray", "status", "platform_type"}
+    allowed = {"version", "replicas", "history", "gray", "status", "platform_type", *_SAID}
     reader.check(_COMPONENT.fullmatch(name), spot, "a component name is 2 to 64 letters, digits, '-' or '_'")
     keys = reader.mapping(spot, allowed)
-    version = _version(reader, reader.required(keys, "version", spot))
-    replicas = reader.integer(keys["replicas"], 0, _MOST_REPLICAS) if "replicas" in keys else 1
-    history = tuple(_version(reader, item) for item in reader.items(keys["history"])) if "history" in keys else ()
-    reader.check(len({*history, version}) == len(history) + 1, spot, "a version is there twice in version and history")
     platform = reader.choice(keys["platform_type"], _PLATFORMS) if "platform_type" in keys else "cce"
+    stable = _read_version(reader, keys, spot, platform)
+    items = reader.items(keys["history"]) if "history" in keys else ()
+    history = tuple(_read_past(reader, item, stable, platform) for item in items)
+    recorded = {stable.version, *(past.version for past in history)}
+    reader.check(len(recorded) == len(history) + 1, spot, "a version is there twice in version and history")
     status = reader.text(keys["status"]) if "status" in keys else "RUNNING"
     reader.check(is_status(status), keys.get("status", spot), "a status is a word in capitals, such as STOPPED")
     candidate = None
@@ -144,14 +160,43 @@ def _read_component(reader: Reader, name: str, spot: Spot) -> _Wish:
         gray = keys["gray"]
         reader.check("status" not in keys or status == "GRAYING", gray, "a gray release is open in status GRAYING only")
         reader.check(platform not in VIRTUAL_MACHINE_PLATFORMS, gray, "a virtual machine has no gray releases")
-        reader.check(replicas >= 2, gray, "a gray release needs at least 2 replicas")
-        candidate, status = _read_gray(reader, gray, replicas), "GRAYING"
-        reader.check(candidate[0] not in (*history, version), gray, f"version {candidate[0]} is recorded already")
+        reader.check(stable.replicas >= 2, gray, "a gray release needs at least 2 replicas")
+        candidate, status = _read_candidate(reader, gray, stable), "GRAYING"
+        reader.check(candidate.version not in recorded, gray, f"version {candidate.version} is recorded already")
     reader.check(status != "GRAYING" or candidate, keys.get("status", spot), "status GRAYING needs gray:")
-    return _Wish(name, version, replicas, history, status, platform, candidate)
+    return _Wish(name, history, stable, status, platform, candidate)
 
 
-def _read_gray(reader: Reader, spot: Spot, replicas: int) -> tuple[str, Gray]:
+def _read_past(reader: Reader, spot: Spot, stable: _Version, platform: str) -> _Version:
+    """An entry of the history: a version, or a mapping with what was different then."""
+    if not reader.is_mapping(spot):
+        return _read_version(reader, {"version": spot}, spot, platform, stable)
+    return _read_version(reader, reader.mapping(spot, {"version", "replicas", *_SAID}), spot, platform, stable)
+
+
+def _read_version(
+    reader: Reader, keys: Mapping[str, Spot], owner: Spot, platform: str, stable: _Version | None = None
+) -> _Version:
+    """The version in use, or another one, which has from `stable` what is not said of itself."""
+    version = _version(reader, reader.required(keys, "version", owner))
+    said = stable.said.of_version(stable.version, version) if stable else NOTHING
+    replicas = stable.replicas if stable else 1
+    if "replicas" in keys:
+        replicas = reader.integer(keys["replicas"], 0, _MOST_REPLICAS)
+    if "image" in keys:
+        machines = platform in VIRTUAL_MACHINE_PLATFORMS
+        reader.check(not machines, keys["image"], "a virtual machine runs packages, no images")
+        said = replace(said, image=reader.text(keys["image"]))
+    if "env" in keys:
+        env = {name: reader.any_text(value) for name, value in reader.names(keys["env"]).items()}
+        said = replace(said, env=env)
+    if "resources" in keys:
+        amounts = reader.mapping(keys["resources"], set(AMOUNTS)).items()
+        said = replace(said, resources={**said.resources, **{name: reader.amount(value) for name, value in amounts}})
+    return _Version(version, replicas, said)
+
+
+def _read_candidate(reader: Reader, spot: Spot, stable: _Version) -> _Version:
     allowed = {"version", "weight", "match", "rules", "mode", "first_batch_replicas", "remaining_batches"}
     keys = reader.mapping(spot, allowed)
     version = _version(reader, reader.required(keys, "version", spot))
@@ -162,15 +207,16 @@ def _read_gray(reader: Reader, spot: Spot, replicas: int) -> tuple[str, Gray]:
     rules = tuple(_read_rule(reader, item) for item in reader.items(keys["rules"])) if "rules" in keys else ()
     reader.check("rules" not in keys or rules, spot, "rules must have at least one rule")
     mode = reader.choice(keys["mode"], _MODES) if "mode" in keys else "nosurge"
-    return version, Gray(
+    gray = Gray(
         kind="CONTENT" if rules else "WEIGHT",
         weight=reader.integer(keys["weight"], 0, 100) if "weight" in keys else None,
         match=match if rules else None,
         rules=rules,
         mode=mode.upper(),
-        first_batch_replica=reader.integer(first, 1, replicas - 1) if first else 1,
+        first_batch_replica=reader.integer(first, 1, stable.replicas - 1) if first else 1,
         remaining_batch=reader.integer(batches, 1, 1000) if batches else 1,
     )
+    return _Version(version, stable.replicas, stable.said.of_version(stable.version, version), gray)
 
 
 def _read_rule(reader: Reader, spot: Spot) -> Rule:
@@ -195,27 +241,26 @@ def _component(
 ) -> tuple[Component, list[Job]]:
     """The component and the jobs that deployed its versions, spread evenly between its creation and now."""
     identity = stable_id("component", application.name, wish.name, environment.name)
-    deployed: list[tuple[str, Gray | None]] = [(version, None) for version in (*wish.history, wish.version)]
-    if wish.candidate is not None:
-        deployed.append(wish.candidate)
+    deployed = (*wish.history, wish.stable, *([wish.candidate] if wish.candidate else []))
     step_ms = (now_ms - create_ms) // (len(deployed) + 1)
     records, jobs = [], []
-    for index, (version, gray) in enumerate(deployed):
+    for index, one in enumerate(deployed):
         begin_ms = create_ms + index * step_ms
         end_ms = begin_ms + min(step_ms, 60_000)
-        job_id = f"JOB{uuid.uuid5(uuid.UUID(identity), version)}"
-        verb = "create" if index == 0 else "deploy_gray" if gray else "deploy"
+        job_id = f"JOB{uuid.uuid5(uuid.UUID(identity), one.version)}"
+        verb = "create" if index == 0 else "deploy_gray" if one.gray else "deploy"
         jobs.append(Job(job_id, identity, verb, begin_ms, end_ms))
-        kind, status, end = ("GrayRelease", "RUNNING", None) if gray else ("OneBatchRelease", "SUCCEEDED", end_ms)
-        records.append(Record(version, kind, begin_ms, end, status, wish.replicas, (job_id,), gray))
-    actual = surged(wish.replicas, wish.candidate[1] if wish.candidate else None)
+        kind, status, end = ("GrayRelease", "RUNNING", None) if one.gray else ("OneBatchRelease", "SUCCEEDED", end_ms)
+        config = _config(wish, one, environment)
+        records.append(Record(one.version, kind, begin_ms, end, status, one.replicas, (job_id,), one.gray, config))
+    actual = surged(wish.stable.replicas, wish.candidate.gray if wish.candidate else None)
     return Component(
         id=identity,
         name=wish.name,
         application_id=application.id,
         environment_id=environment.id,
         platform_type=wish.platform_type,
-        replica=wish.replicas,
+        replica=wish.stable.replicas,
         actual=actual,
         available=_available(wish.status, actual),
         status=wish.status,
@@ -225,6 +270,13 @@ def _component(
         create_ms=create_ms,
         update_ms=jobs[-1].end_ms,
     ), jobs
+
+
+def _config(wish: _Wish, one: _Version, environment: Named) -> str | None:
+    """What a version was deployed with, unless it follows from names: large worlds stay small."""
+    if one.said == NOTHING:
+        return None
+    return json.dumps(looks.configuration(wish.name, wish.platform_type, environment.id, one.version, one.said))
 
 
 def _available(status: str, actual: int) -> int:

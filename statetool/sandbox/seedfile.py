@@ -7,7 +7,7 @@ Must not know what a seed means (seed.py). The only module of the sandbox that l
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ LONGEST_SEED = 16 * 1024 * 1024
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER_DIGITS = 10
 _DEEPEST = 4
+_LARGEST_AMOUNT = 1_000_000
 _QUOTED = frozenset("'\"|>")
 
 
@@ -94,18 +95,27 @@ class Reader:
                 self.fail(value, f"unknown key ({hint})")
         return found
 
-    def required(self, found: dict[str, Spot], key: str, owner: Spot) -> Spot:
+    def is_mapping(self, spot: Spot) -> bool:
+        """Whether a value is a mapping, where it may also be something else."""
+        return isinstance(spot.node, yaml.MappingNode)
+
+    def required(self, found: Mapping[str, Spot], key: str, owner: Spot) -> Spot:
         """The value of a key that must be there."""
         if key not in found:
             self.fail(owner, f"{key} is missing")
         return found[key]
 
     def text(self, spot: Spot) -> str:
-        """A scalar as it is written, whatever type YAML would guess (a version 1.10 stays 1.10)."""
-        node = spot.node
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
+        """A scalar as it is written, whatever type YAML would guess (a version 1.10 stays 1.10); not a blank one."""
+        text = self.any_text(spot)
+        self.check(text.strip(), spot, "must be a text")
+        return text
+
+    def any_text(self, spot: Spot) -> str:
+        """A scalar as it is written, also an empty one."""
+        if not isinstance(spot.node, yaml.ScalarNode):
             self.fail(spot, "must be a text")
-        return str(node.value)
+        return str(spot.node.value)
 
     def integer(self, spot: Spot, low: int, high: int) -> int:
         """A whole number, written plainly, within bounds."""
@@ -114,6 +124,13 @@ class Reader:
         if not plain or not low <= int(text) <= high:
             self.fail(spot, f"must be a whole number from {low} to {high}, not {text!r}")
         return int(text)
+
+    def amount(self, spot: Spot) -> float:
+        """A number that is not negative, written plainly."""
+        value = self.plain(spot)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST_AMOUNT:
+            self.fail(spot, "must be a number, 0 or more")
+        return value
 
     def plain(self, spot: Spot, depth: int = 0) -> Any:
         """The value as JSON would have it: what YAML takes for a number, true, false or null is that."""

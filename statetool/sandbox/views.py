@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from statetool.sandbox import looks
 from statetool.sandbox.gray import normalised
 from statetool.sandbox.model import Component, Gray, Job, Named, Record
 from statetool.sandbox.switches import Switches
@@ -159,18 +160,8 @@ def configuration(component: Component, record: Record) -> dict[str, Any]:
     common: dict[str, Any] = {"description": "", "labels": [], "envs": [], "storages": [], "external_accesses": []}
     if record.config is not None:
         return {**common, **json.loads(record.config)}
-    return {
-        **common,
-        "name": component.name,
-        "runtime_stack": _runtime_stack(component),
-        "source": _source(component, record.version),
-        "limit_cpu": 0.5,
-        "request_cpu": 0.25,
-        "limit_memory": 1.0,
-        "request_memory": 0.5,
-        "refer_resources": _resources(component),
-        "envs": [{"name": "LOG_LEVEL", "value": "info"}],
-    }
+    seeded = looks.configuration(component.name, component.platform_type, component.environment_id, record.version)
+    return {**common, **seeded}
 
 
 def record_body(component: Component, record: Record) -> dict[str, Any]:
@@ -257,36 +248,6 @@ def _tasks(job: Job, status: str, now_ms: int) -> list[dict[str, Any]]:
             }
         )
     return bodies
-
-
-def _runtime_stack(component: Component) -> dict[str, Any]:
-    if component.on_virtual_machines:
-        return {"name": "OpenJDK17", "type": "Java", "version": "1.1.0", "deploy_mode": "virtualmachine"}
-    return {"name": "Docker", "type": "Docker", "version": "1.0", "deploy_mode": "container"}
-
-
-def _artifact_url(component: Component, version: str) -> str:
-    if component.on_virtual_machines:
-        return f"obs://sandbox/{component.name}:{version}"
-    return f"registry.sandbox.example/sandbox/{component.name}:{version}"
-
-
-def _source(component: Component, version: str) -> dict[str, Any]:
-    machines = component.on_virtual_machines
-    return {
-        "kind": "package" if machines else "image",
-        "url": _artifact_url(component, version),
-        "version": version,
-        "storage": "obs" if machines else "swr",
-        "auth": "iam",
-    }
-
-
-def _resources(component: Component) -> list[dict[str, Any]]:
-    kind = component.platform_type
-    reference = str(uuid.uuid5(uuid.UUID(component.environment_id), kind))
-    resource: dict[str, Any] = {"id": reference, "type": kind}
-    return [resource if component.on_virtual_machines else {**resource, "parameters": {"namespace": "default"}}]
 
 
 def _status(component: Component, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from statetool.core.deploy import Configuration
 from statetool.core.model import Application, Closer, Job, Json, Observed, Recorded
 from statetool.core.plan import Verb
 from statetool.errors import AnswerUnreadable, NotFound, PlatformError, RequestRefused
 from statetool.servicestage.answer import Answer, parse_json
 from statetool.servicestage.auth import Auth
 from statetool.servicestage.channel import Channel, Deadlines, RequestCount, Timing
+from statetool.servicestage.configuration import parse_past_configuration
 from statetool.servicestage.endpoint import parse_endpoint
 from statetool.servicestage.problems import build_outcome_unknown, name_answer
 from statetool.servicestage.rate import Rates
@@ -140,6 +142,28 @@ class ServiceStage:
         records_body = _parsed(records, lambda body: body)
         return _parsed(detail, lambda body: parse_closer(body, records_body))
 
+    async def fetch_past(self, wanted: Sequence[tuple[Observed, Collection[str]]]) -> tuple[Observed, ...]:
+        """The same components in the same order, with what these versions of each ran with in `closer.past`, as far as
+        the platform knows: one request a version. One without `closer` comes back as it is."""
+        return tuple(await _together(*(self._fetch_with_past(o, versions) for o, versions in wanted)))
+
+    async def _fetch_with_past(self, observed: Observed, versions: Collection[str]) -> Observed:
+        if observed.closer is None:
+            return observed
+        answers = await _together(*(self.fetch_past_configuration(observed, version) for version in versions))
+        known = {version: found for version, found in zip(versions, answers, strict=True) if found is not None}
+        return replace(observed, closer=replace(observed.closer, past={**observed.closer.past, **known}))
+
+    async def fetch_past_configuration(self, observed: Observed, version: str) -> Configuration | None:
+        """What a version of the component ran with [endpoint 15]. None where the platform says that it does not know
+        the version, or answers of another one, as it does where it does not know the question [06_0081]."""
+        path = self._component_path(observed.application_id, observed.component_id)
+        try:
+            answer = await self._channel.read(path, {"version": version})
+            return _parsed(answer, lambda body: parse_past_configuration(body, version))
+        except NotFound:
+            return None
+
     async def fetch_component(self, observed: Observed) -> Observed:
         """The component as it is now, without `closer`: one request."""
         path = self._component_path(observed.application_id, observed.component_id)
@@ -178,7 +202,7 @@ class ServiceStage:
     ) -> str | None:
         """Send one verb, once. Returns the job id; None where the platform accepted it without a job.
 
-        UPGRADE deploys: the component is read, and written with the version and artifact of `parameters`.
+        UPGRADE deploys: the component is read, and written with what `parameters` change of it.
 
         Raises OutcomeUnknown where the request went out and its answer is lost: it may have been carried out
         and must not be repeated blindly. Every other error means that it was not. A cancellation while it is

@@ -82,6 +82,13 @@ def parse_optional_count(owner: Mapping[str, Json], key: str, path: str) -> int 
     return None if owner.get(key) is None else parse_count(owner, key, path)
 
 
+def parse_amount(value: Json) -> float | None:
+    """A finite number from 0, such as cores or GiB; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX_COUNT:
+        return None
+    return float(value)
+
+
 def parse_instant(value: Json) -> datetime | None:
     """An instant from epoch milliseconds (as number or digits) or ISO 8601; None for anything else.
 

@@ -13,6 +13,7 @@ from statetool.core.canonical import rule_from_json
 from statetool.core.model import GrayRule, Json, Observed
 from statetool.core.plan import Verb
 from statetool.errors import RequestRefused
+from statetool.servicestage.configuration import AMOUNTS, is_inner
 from statetool.servicestage.fields import parse_object, parse_optional_list, parse_optional_object, parse_optional_text
 
 GrayRuleBody: TypeAlias = Literal["flat", "gray_release", "deploy_strategy"]
@@ -49,8 +50,9 @@ def build_batch_body(verb: Verb, components: Iterable[Observed]) -> dict[str, Js
 def build_deploy_body(detail: Json, parameters: Mapping[str, Json]) -> dict[str, Json]:
     """The component as its detail shows it, with another version [3.2].
 
-    `parameters` are the plan's: version; image or package, the artifact's address; gray, a rule in canonical form
-    with mode, channel, first_batch_replicas and remaining_batches; release, with strategy and batches. Everything
+    `parameters` are the plan's: version; image or package, the artifact's address; env, texts by the variable's name;
+    resources, any of request_cpu, limit_cpu (cores), request_memory and limit_memory (GiB); gray, a rule in canonical
+    form with mode, channel, first_batch_replicas and remaining_batches; release, with strategy and batches. Everything
     else goes back as it came, also what nobody documented. Raises RequestRefused where that can't be done,
     AnswerUnreadable for another shape.
     """
@@ -63,17 +65,38 @@ def build_deploy_body(detail: Json, parameters: Mapping[str, Json]) -> dict[str,
             hint="deploy it in the console",
         )
     body = {key: value for key, value in shown.items() if key not in _NOT_SENT_BACK}
-    if "envs" in body:
-        body["envs"] = [env for env in parse_optional_list(shown, "envs", "") if not _is_inner(env)]
+    envs = _envs(shown, parameters)
+    if envs or shown.get("envs") is not None:
+        body["envs"] = envs
+    resources = parameters.get("resources")
+    if isinstance(resources, dict):
+        body.update({key: resources[key] for key in AMOUNTS if key in resources})
     body["version"] = parameters["version"]
     body["source"] = _source(shown, parameters)
     body["deploy_strategy"] = _deploy_strategy(shown, parameters)
     return body
 
 
-def _is_inner(env: Json) -> bool:
-    """Whether the platform added a variable itself: it must not come back as one of ours [3.2]."""
-    return isinstance(env, dict) and env.get("inner") is True
+def _envs(shown: Mapping[str, Json], parameters: Mapping[str, Json]) -> list[Json]:
+    """The component's variables in their order with those of the parameters set, new ones last.
+
+    One that got its value from a config map or a secret and is set now becomes a plain value. The platform's own, which
+    must not come back as ours, are left out [3.2].
+    """
+    wanted = parameters.get("env")
+    texts = dict(wanted) if isinstance(wanted, dict) else {}
+    envs: list[Json] = []
+    found = set()
+    for env in parse_optional_list(shown, "envs", ""):
+        if is_inner(env):
+            continue
+        name = env.get("name") if isinstance(env, dict) else None
+        if isinstance(env, dict) and isinstance(name, str) and name in texts:
+            found.add(name)
+            env = {key: value for key, value in env.items() if key != "value_from"} | {"value": texts[name]}
+        envs.append(env)
+    envs.extend({"name": name, "value": text} for name, text in texts.items() if name not in found)
+    return envs
 
 
 def _source(shown: Mapping[str, Json], parameters: Mapping[str, Json]) -> dict[str, Json]:

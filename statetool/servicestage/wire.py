@@ -1,6 +1,7 @@
 """The platform's JSON <-> the model.
 
-Owns every field name of ServiceStage and every tolerance for how its documentation generations differ. Pure.
+Owns the field names of ServiceStage and every tolerance for how its documentation generations differ; what a component
+runs with is `configuration.py`. Pure.
 What a caller could act on wrongly is never guessed: AnswerUnreadable names the place and what was expected.
 What only informs is None where it can't be read. Tags in brackets point into the platform's fact list.
 """
@@ -13,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeVar, cast
 
+from statetool.core.deploy import Artifact
 from statetool.core.model import (
     Address,
     Application,
-    Artifact,
     Closer,
     ContentRule,
     GrayRule,
@@ -29,6 +30,7 @@ from statetool.core.model import (
     classify_status,
 )
 from statetool.errors import RequestRefused
+from statetool.servicestage.configuration import parse_artifact, parse_configuration
 from statetool.servicestage.fields import (
     build_unreadable,
     parse_count,
@@ -89,6 +91,7 @@ def parse_component(body: Json, observed: Observed) -> Observed:
         available_replicas=values.available_replicas,
         last_job_id=values.last_job_id,
         updated_at=values.updated_at,
+        artifact=values.artifact,
         closer=None,
     )
 
@@ -113,17 +116,10 @@ def parse_closer(detail: Json, records: Json) -> Closer:
         configured_replicas=parse_optional_count(body, "replica", ""),
         rule=_parse_rule(gray, at),
         remaining_batches=parse_optional_count(gray, "remaining_batch", at),
-        artifact=_parse_artifact(parse_optional_object(body, "source", "")),
+        artifact=parse_artifact(body),
+        configuration=parse_configuration(detail),
         records=_parse_records(records),
     )
-
-
-def _parse_artifact(source: Mapping[str, Json]) -> Artifact | None:
-    """What the component runs from [3.2]; None where it can't be told, or is built from code."""
-    kind, url = parse_optional_text(source, "kind", "source"), parse_optional_text(source, "url", "source")
-    if url is None or kind is None or kind.lower() not in ("image", "package"):
-        return None
-    return Artifact(cast(Literal["image", "package"], kind.lower()), url)
 
 
 def parse_job(body: Json, job_id: str) -> Job:
@@ -179,6 +175,7 @@ class _Live:
     available_replicas: int
     last_job_id: str | None
     updated_at: str | None
+    artifact: Artifact | None
 
 
 def _parse_row(row: Mapping[str, Json], path: str, application: Application) -> Observed:
@@ -196,6 +193,7 @@ def _parse_row(row: Mapping[str, Json], path: str, application: Application) -> 
         available_replicas=live.available_replicas,
         last_job_id=live.last_job_id,
         updated_at=live.updated_at,
+        artifact=live.artifact,
     )
 
 
@@ -220,6 +218,7 @@ def _parse_live(row: Mapping[str, Json], path: str) -> _Live:
         available_replicas=numbers(status, "available_replica", at),
         last_job_id=parse_optional_text(status, "last_job_id", at),
         updated_at=render_instant(parse_instant(status.get("update_time"))),
+        artifact=parse_artifact(row),
     )
 
 

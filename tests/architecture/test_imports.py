@@ -34,9 +34,10 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "placing", "connection", "guarding", "known_addresses"),
+    ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses"),
     ("workflow",),
-    ("housekeeping", "starter", "overview", "doctor", "raw_action", "importing", "refreshing"),
+    ("locating",),
+    ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
     ("takeover",),
     ("cli",),
     ("__main__",),

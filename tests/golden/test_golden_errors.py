@@ -59,7 +59,7 @@ def _variables(options: dict[str, Any]) -> Variables:
     return load_variables(environ, files, list(options.get("variables", {}).items()))
 
 
-def test_every_kind_of_error_of_bases_and_variables_is_shown() -> None:
+def test_every_kind_of_error_of_bases_variables_and_deployments_is_shown() -> None:
     """A new one needs a text that somebody has read."""
     shown = "".join((folder / "expected.txt").read_text(encoding="utf-8") for folder in FOLDERS)
     for code in (
@@ -67,5 +67,8 @@ def test_every_kind_of_error_of_bases_and_variables_is_shown() -> None:
         *("extends_too_deep", "variable_in_extends", "duplicate_component", "weight_and_rules", "null_value"),
         *("undefined_variable", "bad_reference", "variable_in_key", "unused_variable", "unquoted_text", "line_break"),
         *("control_character", "full_width_character", "unreadable_file", "bad_name", "integer_too_large"),
+        *("min_above_max", "field_without_version", "image_and_package", "bad_artifact", "bad_quantity"),
+        *("request_above_limit", "batches_without_rolling", "batches_of_mirror", "rules_over_elb"),
+        *("first_batch_too_large", "gray_needs_two_replicas", "out_of_range", "missing_key"),
     ):
         assert f"error[{code}]" in shown, code

@@ -63,6 +63,60 @@ def test_not_ready(make_world):
     assert make_world(one("version: 1.0.0, replicas: 3, status: PENDING")).status("shop/cart") == ("PENDING", 3, 2)
 
 
+def runs_with(world, **query):
+    """(image, variables by name, limit_cpu, request_cpu, replica) of the cart, of now or of a version."""
+    detail = world.detail("shop/cart", **query)
+    envs = {entry["name"]: entry["value"] for entry in detail["envs"] if not entry.get("inner")}
+    return detail["source"]["url"], envs, detail["limit_cpu"], detail["request_cpu"], detail["replica"]
+
+
+def test_image_variables_and_resources(make_world):
+    """As the seed says them; what it leaves out follows from names as ever."""
+    image = "swr.example/shop/cart:1.4.2"
+    world = make_world(
+        one(f"version: 1.4.2, image: '{image}', env: {{A: 'x y', B: ''}}, resources: {{limit_cpu: 2, request_cpu: 0}}")
+    )
+    assert runs_with(world) == (image, {"A": "x y", "B": ""}, 2, 0, 1)
+    assert world.row("shop/cart")["source"]["url"] == world.row("shop/cart")["status"]["artifact"]["url"] == image
+    bare = make_world(one("version: 1.4.2"))
+    plain = bare.detail("shop/cart")
+    assert {key: world.detail("shop/cart")[key] for key in ("limit_memory", "refer_resources", "runtime_stack")} == {
+        key: plain[key] for key in ("limit_memory", "refer_resources", "runtime_stack")
+    }
+    assert runs_with(make_world(one("version: 1.4.2, env: {}")))[:2] == (plain["source"]["url"], {})
+
+
+def test_history_and_candidate_have_what_the_version_in_use_has(make_world):
+    """With the image's end replaced where that is the version; an entry of the history may say what was different."""
+    history = "history: [1.4.0, {version: 1.4.1, replicas: 2, env: {B: '1'}, resources: {limit_cpu: 1}}]"
+    own = "version: 1.4.2, replicas: 4, image: 'r/cart:v1.4.2', env: {A: '1'}, resources: {limit_cpu: 2}"
+    world = make_world(one(f"{own}, {history}, gray: {{version: 1.5.0, weight: 5}}"))
+    assert runs_with(world, version="1.4.0") == ("r/cart:v1.4.0", {"A": "1"}, 2, 0.25, 4)
+    assert runs_with(world, version="1.4.1") == ("r/cart:v1.4.1", {"B": "1"}, 1, 0.25, 2)
+    assert runs_with(world, version="1.4.2") == ("r/cart:v1.4.2", {"A": "1"}, 2, 0.25, 4)
+    assert runs_with(world) == ("r/cart:v1.5.0", {"A": "1"}, 2, 0.25, 4)
+    assert world.detail("shop/cart")["deploy_strategy"]["gray_release"]["first_batch_weight"] == 5
+    assert [record["jobs"][0]["job_info"]["replica"] for record in world.records("shop/cart")] == [4, 4, 2, 4]
+
+
+@pytest.mark.parametrize("image", ["r/cart:latest", "r/cart:11.4.2", "r/cart:0.1.4.2", "r/cart:1.4.2-a"])
+def test_an_image_that_does_not_end_in_the_version(make_world, image):
+    """Is that of every version, unless an entry of the history has its own."""
+    old = "history: [1.4.0, {version: 1.4.1, image: 'r/old:1'}]"
+    world = make_world(one(f"version: 1.4.2, image: '{image}', {old}"))
+    assert [runs_with(world, version=version)[0] for version in ("1.4.0", "1.4.1")] == [image, "r/old:1"]
+
+
+def test_a_seeded_configuration_is_deployed_over(make_world):
+    """Like one that came by a request, and a rollback brings it back."""
+    world = make_world(one("version: 1.4.2, image: 'r/cart:1.4.2', env: {A: '1'}"))
+    world.deploy("shop/cart", "1.5.0", source={"kind": "image", "url": "r/cart:1.5.0"})
+    world.clock.tick(1)
+    assert runs_with(world)[:2] == ("r/cart:1.5.0", {"A": "1"})
+    assert world.done("shop/cart", "rollback", version="1.4.2") == "SUCCEEDED"
+    assert runs_with(world)[:2] == ("r/cart:1.4.2", {"A": "1"})
+
+
 @pytest.mark.parametrize(
     ("seed", "message"),
     [
@@ -91,6 +145,22 @@ def test_not_ready(make_world):
         (one("version: 1.2.3, replicas: -4"), "whole number"),
         (one("version: 1.2.3, history: [1.2.3]"), "twice in version and history"),
         (one("version: 1.2.3, history: 1.2.2"), "must be a list"),
+        (one("version: 1.2.3, history: [{version: 1.2.3}]"), "twice in version and history"),
+        (one("version: 1.2.3, history: [1.2.2, {replicas: 1}]"), r"seed.yaml:5:47: .*history\[1\]: version is missing"),
+        (one("version: 1.2.3, history: [{version: 1.2.2, history: []}]"), r"history\[0\].history: unknown key"),
+        (one("version: 1.2.3, image: ''"), "cart.image: must be a text"),
+        (one("version: 1.2.3, image: [a]"), "cart.image: must be a text"),
+        (one("version: 1.2.3, env: [A]"), r"seed.yaml:5:35: .*cart.env: must be a mapping"),
+        (one("version: 1.2.3, env: {A: [1]}"), "cart.env.A: must be a text"),
+        (one("version: 1.2.3, env: {A: 1, A: 2}"), "cart.env.A: this key is there twice"),
+        (one("version: 1.2.3, resources: {cpu_limit: 1}"), r"cart.resources.cpu_limit: unknown key"),
+        (one("version: 1.2.3, resources: {limit_cpu: -1}"), "resources.limit_cpu: must be a number, 0 or more"),
+        (one("version: 1.2.3, resources: {limit_cpu: '1'}"), "must be a number"),
+        (one("version: 1.2.3, resources: {limit_cpu: true}"), "must be a number"),
+        (one("version: 1.2.3, resources: {limit_cpu: .nan}"), "must be a number"),
+        (one("version: 1.2.3, resources: {limit_cpu: [1]}"), "must be a number"),
+        (one("version: 1.2.3, platform_type: ecs, image: a"), "runs packages, no images"),
+        (one("version: 1.2.3, platform_type: ecs, history: [{version: 1.2.2, image: a}]"), "runs packages, no images"),
         (one("version: 1.2.3, status: stopped"), "word in capitals"),
         (one("version: 1.2.3, status: GRAYING"), "needs gray"),
         (one("version: 1.2.3, platform_type: moon"), "must be one of cce"),

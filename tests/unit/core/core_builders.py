@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from statetool.core.deploy import Artifact, Configuration, Deploy
 from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import (
     Address,
@@ -23,6 +24,7 @@ from statetool.core.model import (
     Record,
     Recorded,
     Rejection,
+    Replicas,
     Seen,
     VersionEntry,
     VersionPicture,
@@ -30,10 +32,12 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Action, Finding, Plan, SendIf, Verb
 from statetool.core.planner import ComponentPlan, plan_component
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.errors import SourceMark
 
+NOTHING_ALONG = Deploy()
 NOW = "2026-11-23T08:00:00Z"
 EARLIER = "2026-11-22T20:00:00Z"
 CIRCUMSTANCES = Circumstances("http://127.0.0.1:9000", "0123456789abcdef0123456789abcdef", "6f9c", 12, "0.1.0")
@@ -60,7 +64,7 @@ def wish(
     candidate: str | None = None,
     rule: GrayRule | int = 20,
     *,
-    replicas: int | None = None,
+    replicas: Replicas | None = None,
     state: PowerState | None = None,
     restart: str | None = None,
 ) -> Wish:
@@ -78,6 +82,8 @@ def want(
     ignore: Iterable[str] = (),
     protected: bool = False,
     line: int = 9,
+    hosts: Iterable[str] = (),
+    deploy: Deploy = NOTHING_ALONG,
     **fields: Any,
 ) -> Desired:
     """A component of a manifest; `fields` are replicas, state, restart."""
@@ -87,6 +93,8 @@ def want(
         wish(version, candidate, rule, **fields),
         depends_on=tuple(address(needed) for needed in needs),
         lifecycle=Lifecycle(protected, frozenset(ignore), frozenset(correct)),
+        hosts=tuple(hosts),
+        deploy=deploy,
     )
 
 
@@ -131,12 +139,19 @@ def deployed(
 
 
 def look(
-    *records: Record | str, configured: int | None = 4, rule: GrayRule | int | None = None, remaining: int | None = None
+    *records: Record | str,
+    configured: int | None = 4,
+    rule: GrayRule | int | None = None,
+    remaining: int | None = None,
+    image: str | None = None,
+    configuration: Configuration | None = None,
+    past: Mapping[str, Configuration] | None = None,
 ) -> Closer:
     """Detail and records, newest first; a plain version is a record, the first of which is in use."""
     told = GrayRule(weight=rule) if isinstance(rule, int) else rule
     entries = [deployed(r, current=n == 0) if isinstance(r, str) else r for n, r in enumerate(records)]
-    return Closer(configured, told, remaining, tuple(entries))
+    artifact = Artifact("image", image) if image else None
+    return Closer(configured, told, remaining, tuple(entries), artifact, configuration, past or {})
 
 
 def see(
@@ -163,7 +178,7 @@ def see(
         replicas,
         job,
         EARLIER,
-        look(*dict.fromkeys((version, "1.4.1"))) if closer == "usual" else closer,
+        closer=look(*dict.fromkeys((version, "1.4.1"))) if closer == "usual" else closer,
     )
 
 
@@ -176,11 +191,12 @@ def see_gray(
     row: str | None = None,
     configured: int | None = 4,
     remaining: int | None = 2,
+    image: str | None = None,
     **fields: Any,
 ) -> Observed:
     """A gray release that pauses, seen with all of its detail; the row shows the stable version unless said."""
     records = [deployed(candidate, "grayrelease"), deployed(stable, current=True), *(deployed(v) for v in older)]
-    closer = look(*records, configured=configured, rule=rule, remaining=remaining)
+    closer = look(*records, configured=configured, rule=rule, remaining=remaining, image=image)
     return see(row or stable, status="GRAYING", closer=closer, **fields)
 
 
@@ -235,6 +251,7 @@ def steps(planned: ComponentPlan | Plan) -> list[str]:
 
 def _spell(action: Action) -> str:
     told = [action.parameters[key] for key in ("version", "replica", "weight", "match") if key in action.parameters]
+    told += ["gray"] if "gray" in action.parameters else []
     return " ".join([str(action.verb), *map(str, told)])
 
 

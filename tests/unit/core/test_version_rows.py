@@ -7,6 +7,7 @@ the version before it, 1.4.0 an older one, 1.5.0 a candidate.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from core_builders import (
@@ -26,6 +27,7 @@ from core_builders import (
     wish,
 )
 
+from statetool.core.deploy import Artifact, Deploy, GrayStart
 from statetool.core.guards import GUARD_CODES
 from statetool.core.model import Desired, Observed, Recorded, Rejection
 from statetool.core.plan import OVERRIDABLE, Risk, Verb
@@ -33,9 +35,19 @@ from statetool.core.plan import OVERRIDABLE, Risk, Verb
 V, BEFORE, OLD, C = "1.4.2", "1.4.1", "1.4.0", "1.5.0"
 
 
-def serving(version: str = V, *older: str) -> Observed:
-    """A version alone, with what was deployed before it."""
-    return see(version, closer=look(version, *(older or (BEFORE, OLD))))
+def serving(version: str = V, *older: str, **fields: Any) -> Observed:
+    """A version alone, with what was deployed before it; its image is not known."""
+    return see(version, closer=look(version, *(older or (BEFORE, OLD))), **fields)
+
+
+def tagged(version: str = V, *older: str, **fields: Any) -> Observed:
+    """The same with an image whose tag is the version."""
+    return see(version, closer=look(version, *(older or (BEFORE, OLD)), image=f"swr/shop/cart:{version}"), **fields)
+
+
+def graying(**fields: Any) -> Observed:
+    """1.5.0 beside 1.4.2; its image is the candidate's, with the version as its tag."""
+    return see_gray(image=f"swr/shop/cart:{C}", **fields)
 
 
 @dataclass(frozen=True)
@@ -68,8 +80,11 @@ ROWS = {
         ("rollback_twice",),
         ["rollback 1.4.2", "rollback 1.4.1"],
     ),
-    "V: is neither and was never recorded, no part of it": Row(
+    "V: is neither, was never recorded, and no image is known, no part of it": Row(
         want("2.0.0"), GRAY, see_gray(), [], ["UNKNOWN_VERSION"]
+    ),
+    "V: is neither and is new, an abort is no second rollback": Row(
+        want("2.0.0"), GRAY, graying(), ["rollback 1.4.2", "upgrade 2.0.0"]
     ),
     "V: is neither and was rejected, no part of it": Row(
         want(BEFORE),
@@ -150,22 +165,26 @@ ROWS = {
         ["rollback 1.4.2"],
         ["overwrites_outside_change"],
     ),
-    "V: never recorded": Row(want("2.0.0"), record(wish(V)), serving(), [], ["UNKNOWN_VERSION"]),
+    "V: never recorded, the tag follows": Row(want("2.0.0"), record(wish(V)), tagged(), ["upgrade 2.0.0"]),
+    "V: never recorded, its image is written": Row(
+        want("2.0.0", deploy=Deploy(Artifact("image", "swr/shop/new"))), record(wish(V)), serving(), ["upgrade 2.0.0"]
+    ),
+    "V: never recorded, no image is known": Row(want("2.0.0"), record(wish(V)), serving(), [], ["UNKNOWN_VERSION"]),
     "V: recorded after S": Row(
         want("1.4.3"),
         record(wish(V)),
-        see(V, closer=look(deployed("1.4.3"), deployed(V, current=True), deployed(BEFORE))),
-        [],
-        ["UNKNOWN_VERSION"],
+        see(V, closer=look("1.4.3", deployed(V, current=True), deployed(BEFORE), image=f"swr/shop/cart:{V}")),
+        ["upgrade 1.4.3"],
+        ["version_reused"],
     ),
     "V: rolled back by us before": Row(
         want(V),
         record(wish(BEFORE), rejected=[V]),
-        serving(BEFORE, OLD),
+        tagged(BEFORE, OLD),
         [],
         ["VERSION_REJECTED"],
         ("version_rejected",),
-        [],
+        ["upgrade 1.4.2"],
     ),
     # V + gray C
     "V+C: as it runs": Row(want(V, C), GRAY, see_gray()),
@@ -187,11 +206,17 @@ ROWS = {
     "V+C: the candidate runs beside another stable version": Row(
         want(BEFORE, C), GRAY, see_gray(), [], ["GRAY_ON_OTHER_STABLE"]
     ),
-    "V+C: V is the candidate, promote and start need both parts": Row(
-        want(C, "1.6.0"), GRAY, see_gray(), [], ["GRAY_START_UNSUPPORTED"]
+    "V+C: V is the candidate, promote it and start the next": Row(
+        want(C, "1.6.0"), GRAY, graying(), ["continue_deploy", "upgrade 1.6.0 gray"]
     ),
-    "V+C: another candidate runs, abort and start need both parts": Row(
-        want(V, "1.6.0"), GRAY, see_gray(), [], ["GRAY_START_UNSUPPORTED"]
+    "V+C: V is the candidate, and no image of the next is known": Row(
+        want(C, "1.6.0"), GRAY, see_gray(), [], ["UNKNOWN_VERSION"]
+    ),
+    "V+C: another candidate runs, abort it and start": Row(
+        want(V, "1.6.0"), GRAY, graying(), ["rollback 1.4.2", "upgrade 1.6.0 gray"]
+    ),
+    "V+C: another candidate runs, and there are too few instances": Row(
+        want(V, "1.6.0"), GRAY, graying(configured=1), [], ["GRAY_NEEDS_TWO_INSTANCES"]
     ),
     "V+C: another candidate beside another stable version, abort only": Row(
         want(BEFORE, "1.6.0"), GRAY, see_gray(), ["rollback 1.4.2"], ["second_step_needed"]
@@ -208,20 +233,86 @@ ROWS = {
     "V+C: V is the candidate, and the next candidate was rejected": Row(
         want(C, "1.6.0"), record(wish(V, C), rejected=["1.6.0"]), see_gray(), [], ["VERSION_REJECTED"]
     ),
-    "V+C: has to be started": Row(want(V, C), record(wish(V)), serving(), [], ["GRAY_START_UNSUPPORTED"]),
+    "V+C: has to be started": Row(want(V, C), record(wish(V)), tagged(), ["upgrade 1.5.0 gray"]),
+    "V+C: has to be started, asking the platform first": Row(
+        want(V, C, deploy=Deploy(gray=GrayStart(precheck=True))),
+        record(wish(V)),
+        tagged(),
+        ["check_gray_release", "upgrade 1.5.0 gray"],
+    ),
+    "V+C: has to be started with all the traffic, and promoted": Row(
+        want(V, C, 100), record(wish(V)), tagged(), ["upgrade 1.5.0 gray", "continue_deploy"]
+    ),
+    "V+C: has to be started from an image that is written": Row(
+        want(V, C, deploy=Deploy(candidate_artifact=Artifact("image", "swr/shop/new"))),
+        record(wish(V)),
+        serving(),
+        ["upgrade 1.5.0 gray"],
+    ),
+    "V+C: has to be started, and no image is known": Row(
+        want(V, C), record(wish(V)), serving(), [], ["UNKNOWN_VERSION"]
+    ),
+    "V+C: the candidate was deployed before": Row(
+        want(V, BEFORE), record(wish(V)), tagged(), ["upgrade 1.4.1 gray"], ["version_reused"]
+    ),
+    "V+C: one instance": Row(want(V, C), record(wish(V)), tagged(replicas=1), [], ["GRAY_NEEDS_TWO_INSTANCES"]),
+    "V+C: one instance, scaled by the same plan": Row(
+        want(V, C, replicas=2), record(wish(V, replicas=1)), tagged(replicas=1), ["scale 2", "upgrade 1.5.0 gray"]
+    ),
+    "V+C: two instances": Row(want(V, C), record(wish(V)), tagged(replicas=2), ["upgrade 1.5.0 gray"]),
+    "V+C: the first batch would take all": Row(
+        want(V, C, deploy=Deploy(gray=GrayStart(first_batch_replicas=4))),
+        record(wish(V)),
+        tagged(),
+        [],
+        ["FIRST_BATCH_TOO_LARGE"],
+    ),
+    "V+C: the first batch leaves one": Row(
+        want(V, C, deploy=Deploy(gray=GrayStart(first_batch_replicas=3))),
+        record(wish(V)),
+        tagged(),
+        ["upgrade 1.5.0 gray"],
+    ),
+    "V+C: on machines": Row(want(V, C, hosts=["ecs-1"]), record(wish(V)), tagged(), [], ["GRAY_ON_MACHINES"]),
     "V+C: candidate was rejected": Row(
-        want(V, C), record(wish(V), rejected=[C]), serving(), [], ["VERSION_REJECTED"], ("version_rejected",), []
+        want(V, C),
+        record(wish(V), rejected=[C]),
+        tagged(),
+        [],
+        ["VERSION_REJECTED"],
+        ("version_rejected",),
+        ["upgrade 1.5.0 gray"],
     ),
     "V+C: ended outside, and the rule was edited": Row(
         want(V, C, 50),
         GRAY,
-        serving(),
+        tagged(),
         [],
         ["VERSION_REJECTED"],
         ("version_rejected",),
-        [],
+        ["upgrade 1.5.0 gray"],
     ),
-    "V+C: first V has to be reached": Row(want(BEFORE, C), record(wish(V)), serving(), [], ["GRAY_START_UNSUPPORTED"]),
+    "V+C: first V has to be reached, by a rollback": Row(
+        want(BEFORE, C), record(wish(V)), tagged(), ["rollback 1.4.1", "upgrade 1.5.0 gray"]
+    ),
+    "V+C: first V has to be reached, by an upgrade": Row(
+        want("2.0.0", "2.1.0"), record(wish(V)), tagged(), ["upgrade 2.0.0", "upgrade 2.1.0 gray"]
+    ),
+    "V+C: first V has to be reached, and can't": Row(
+        want(OLD, C),
+        record(wish(V)),
+        tagged(),
+        [],
+        ["DEEP_ROLLBACK"],
+        ("deep_rollback",),
+        ["rollback 1.4.0", "upgrade 1.5.0 gray"],
+    ),
+    "V+C: first V has to be reached, and was rejected": Row(
+        want(BEFORE, C), record(wish(V), rejected=[BEFORE]), tagged(), [], ["VERSION_REJECTED"]
+    ),
+    "V+C: first V has to be reached, and C was rejected": Row(
+        want(BEFORE, C), record(wish(V), rejected=[C]), tagged(), [], ["VERSION_REJECTED"]
+    ),
     "V+C: weight 100 and the candidate serves alone": Row(want(V, C, 100), None, serving(C, V), [], ["fold_needed"]),
     "V+C: promoted outside, and the rule was edited": Row(want(V, C, 50), GRAY, serving(C, V), [], ["fold_needed"]),
     # gray just removed
@@ -328,7 +419,7 @@ def test_an_abort_alone_leaves_the_wish_as_it_was() -> None:
     planned = plan_one(want(BEFORE), GRAY, see_gray())
     assert updates(planned) == {}
     assert planned.change is not None
-    assert "version" in [c.path for c in planned.change.fields]
+    assert [c.path for c in planned.change.fields] == ["gray.version", "gray.weight"]
     [warning] = planned.findings
     assert "--override rollback_twice" in (warning.hint or "")
 
@@ -444,8 +535,9 @@ def test_the_reason_of_a_rejection_is_told() -> None:
 
 def test_an_unknown_version_lists_what_could_be_written() -> None:
     [finding] = plan_one(want("2.0.0"), record(wish(V)), serving()).findings
-    assert "1.4.1, 1.4.0" in finding.message
-    [finding] = plan_one(want("2.0.0"), record(wish(V)), see(V, closer=look(V))).findings
+    assert finding.message.endswith("1.4.2, 1.4.1, 1.4.0")
+    assert "image: URL" in (finding.hint or "")
+    [finding] = plan_one(want("2.0.0"), record(wish(V)), see(V, closer=look())).findings
     assert finding.message.endswith("none")
 
 

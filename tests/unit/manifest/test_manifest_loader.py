@@ -20,7 +20,8 @@ BAD: list[tuple[str, str, list[tuple[str, int, int, str]]]] = [
     ("misspelt key", SHOP + "  cart:\n    replica: 4\n", [("unknown_key", 4, 5, "did you mean 'replicas'?")]),
     ("misspelt document key", "aplication: shop\n", [
         ("unknown_key", 1, 1, "did you mean 'application'?"), ("missing_key", 1, 1, "application:")]),
-    ("unknown key", SHOP + "  cart:\n    colour: red\n", [("unknown_key", 4, 5, "known keys here: depends_on, gray")]),
+    ("unknown key", SHOP + "  cart:\n    colour: red\n",
+     [("unknown_key", 4, 5, "known keys here: depends_on, env, gray")]),
     ("unknown key in defaults", "application: shop\ndefaults:\n  version: 1.0.0\ncomponents:\n  cart: {}\n",
      [("unknown_key", 3, 3, "labels, lifecycle, ready, replicas, state")]),
     ("text for a number", SHOP + "  cart:\n    replicas: '4'\n", [("wrong_type", 4, 15, "remove the quotes")]),
@@ -30,8 +31,24 @@ BAD: list[tuple[str, str, list[tuple[str, int, int, str]]]] = [
     ("sexagesimal", SHOP + "  cart:\n    replicas: 12:30:45\n", [("wrong_type", 4, 15, "or auto")]),
     ("fraction for a whole number", SHOP + "  cart:\n    replicas: 4.0\n", [("wrong_type", 4, 15, "or auto")]),
     ("boolean for a number", SHOP + "  cart:\n    replicas: true\n", [("wrong_type", 4, 15, "or auto")]),
-    ("range of replicas", SHOP + "  cart:\n    replicas: {min: 3, max: 9}\n",
-     [("wrong_type", 4, 15, "ranges are not supported")]),
+    ("range upside down", SHOP + "  cart:\n    replicas: {min: 3, max: 2}\n", [("min_above_max", 4, 29, "raise max")]),
+    ("range upside down, written the other way round", SHOP + "  cart:\n    replicas: {max: 2, min: 3}\n",
+     [("min_above_max", 4, 29, "lower min")]),
+    ("range upside down by default", "application: shop\ndefaults: {replicas: {min: 1, max: 2}}\ncomponents:\n"
+     "  cart: {replicas: {min: 3}}\n", [("min_above_max", 4, 26, "lower min")]),
+    ("range without bounds", SHOP + "  cart:\n    replicas: {}\n", [("missing_key", 4, 15, "`min:` and `max:`")]),
+    ("range without a ceiling", SHOP + "  cart:\n    replicas: {min: 3}\n", [("missing_key", 4, 15, "add `max:`")]),
+    ("range over a number", "application: shop\ndefaults: {replicas: 2}\ncomponents:\n  cart: {replicas: {max: 4}}\n",
+     [("missing_key", 4, 20, "add `min:`")]),
+    ("range with a negative floor", SHOP + "  cart:\n    replicas: {min: -1, max: 2}\n",
+     [("out_of_range", 4, 21, "at least 0")]),
+    ("range with a fraction", SHOP + "  cart:\n    replicas: {min: 1, max: 2.5}\n",
+     [("wrong_type", 4, 29, "a whole number")]),
+    ("range with a null", SHOP + "  cart:\n    replicas: {min: 1, max: 2, enforce_max: ~}\n",
+     [("null_value", 4, 45, "there is none")]),
+    ("range with another key", SHOP + "  cart:\n    replicas: {min: 1, max: 2, enforce: true}\n",
+     [("unknown_key", 4, 32, "did you mean 'enforce_max'?")]),
+    ("range as text", SHOP + "  cart:\n    replicas: 3-9\n", [("wrong_type", 4, 15, "{min: 3, max: 9}")]),
     ("negative replicas", SHOP + "  cart:\n    replicas: -1\n", [("out_of_range", 4, 15, "at least 0")]),
     ("number too large", SHOP + "  cart:\n    replicas: 9007199254740992\n",
      [("integer_too_large", 4, 15, "quotes")]),
@@ -140,6 +157,86 @@ BAD: list[tuple[str, str, list[tuple[str, int, int, str]]]] = [
      [("gray_needs_two_replicas", 5, 15, "at least 2")]),
     ("gray with one instance by default", "application: shop\ndefaults: {replicas: 1}\ncomponents:\n" + GRAY
      + "    gray: {version: 1.1.0, weight: 5}\n", [("gray_needs_two_replicas", 2, 22, "at least 2")]),
+    ("gray with a floor of one instance", SHOP + GRAY + "    replicas: {min: 1, max: 5}\n"
+     "    gray: {version: 1.1.0, weight: 5}\n", [("gray_needs_two_replicas", 5, 21, "raise replicas.min")]),
+    ("image and package", SHOP + GRAY + "    package: p\n    image: i\n", [("image_and_package", 6, 5, "keep one")]),
+    ("image and package of the candidate",
+     SHOP + GRAY + "    gray: {version: 1.1.0, weight: 5, image: i, package: p}\n",
+     [("image_and_package", 5, 49, "keep one")]),
+    ("image without version", SHOP + "  cart:\n    image: i\n", [("field_without_version", 4, 5, "add `version:`")]),
+    ("everything else without version", SHOP + "  cart:\n    package: p\n    env: {A: x}\n    resources: {}\n"
+     "    release: {strategy: rolling}\n",
+     [("field_without_version", line, 5, "add `version:`") for line in range(4, 8)]),
+    ("image of the candidate without its version", SHOP + GRAY + "    gray: {image: i, weight: 5}\n",
+     [("missing_key", 5, 11, "add `version:`")]),
+    ("empty image", SHOP + GRAY + "    image: ''\n", [("bad_artifact", 5, 12, "tag or file name")]),
+    ("image with a space", SHOP + GRAY + "    image: a b\n", [("bad_artifact", 5, 12, "tag or file name")]),
+    ("package with a wide space", SHOP + GRAY + "    package: 'a\u3000b'\n", [("bad_artifact", 5, 14, "file name")]),
+    ("image with a control character", SHOP + GRAY + '    image: "a\\x7f"\n',
+     [("control_character", 5, 12, "reviewers")]),
+    ("image too long", SHOP + GRAY + f"    image: {'x' * 2049}\n", [("bad_artifact", 5, 12, "tag or file name")]),
+    ("image as a number", SHOP + GRAY + "    image: 7\n", [("unquoted_text", 5, 12, "quotes")]),
+    ("variable as a number", SHOP + GRAY + "    env: {A: 8080}\n", [("unquoted_text", 5, 14, "put it in quotes")]),
+    ("variable as a boolean", SHOP + GRAY + "    env: {A: true}\n", [("unquoted_text", 5, 14, "put it in quotes")]),
+    ("variable without value", SHOP + GRAY + "    env: {A: }\n", [("null_value", 5, 14, '"" where it is empty')]),
+    ("variable as a list", SHOP + GRAY + "    env: {A: [x]}\n", [("wrong_type", 5, 14, "in quotes")]),
+    ("variables as in Kubernetes", SHOP + GRAY + "    env: [{name: A, value: x}]\n",
+     [("wrong_type", 5, 10, "`NAME: value`")]),
+    ("variables that begin wrongly", SHOP + GRAY + "    env: {1A: x, ..A: x, 'A B': x, A=B: x, .: x}\n",
+     [("bad_name", 5, column, "Kubernetes") for column in (11, 18, 26, 36, 44)]),
+    ("cores in words", SHOP + GRAY + "    resources: {limits: {cpu: two}}\n",
+     [("bad_quantity", 5, 31, "such as 250m")]),
+    ("cores as a boolean", SHOP + GRAY + "    resources: {limits: {cpu: true}}\n",
+     [("wrong_type", 5, 31, "such as 0.5")]),
+    ("no cores", SHOP + GRAY + "    resources: {limits: {cpu: 0}}\n", [("out_of_range", 5, 31, "from 0.001 to 4096")]),
+    ("no cores in text", SHOP + GRAY + "    resources: {limits: {cpu: 0m}}\n",
+     [("out_of_range", 5, 31, "from 0.001 to 4096 cores")]),
+    ("negative cores", SHOP + GRAY + "    resources: {limits: {cpu: -1}}\n", [("out_of_range", 5, 31, "from 0.001")]),
+    ("infinite cores", SHOP + GRAY + "    resources: {limits: {cpu: 1e999}}\n",
+     [("out_of_range", 5, 31, "from 0.001")]),
+    ("bytes for GiB", SHOP + GRAY + "    resources: {limits: {memory: 536870912}}\n",
+     [("out_of_range", 5, 34, "such as 512Mi")]),
+    ("bytes in quotes", SHOP + GRAY + "    resources: {limits: {memory: '536870912'}}\n",
+     [("bad_quantity", 5, 34, "without quotes is GiB")]),
+    ("thousandths of a byte", SHOP + GRAY + "    resources: {limits: {memory: 128m}}\n",
+     [("bad_quantity", 5, 34, "write the unit")]),
+    ("too few bytes", SHOP + GRAY + "    resources: {limits: {memory: 512k}}\n",
+     [("out_of_range", 5, 34, "from 0.001 to 65536 GiB")]),
+    ("amount of many digits", SHOP + GRAY + f"    resources: {{limits: {{memory: {'9' * 5000}Mi}}}}\n",
+     [("bad_quantity", 5, 34, "write the unit")]),
+    ("another resource", SHOP + GRAY + "    resources: {limits: {disk: 1}}\n", [("unknown_key", 5, 26, "cpu, memory")]),
+    ("resources without a side", SHOP + GRAY + "    resources: {cpu: 1}\n",
+     [("unknown_key", 5, 17, "limits, requests")]),
+    ("request above limit", SHOP + GRAY + "    resources:\n      limits: {cpu: 1, memory: 1G}\n"
+     "      requests: {cpu: 1001m, memory: 1Gi}\n",
+     [("request_above_limit", 7, 23, "raise the limit"), ("request_above_limit", 7, 38, "raise the limit")]),
+    ("release without strategy", SHOP + GRAY + "    release: {batches: 2}\n", [("missing_key", 5, 14, "`strategy:`")]),
+    ("misspelt strategy", SHOP + GRAY + "    release: {strategy: one-batch}\n",
+     [("unknown_value", 5, 25, "did you mean 'one_batch'?")]),
+    ("batches of one batch", SHOP + GRAY + "    release: {strategy: one_batch, batches: 1}\n",
+     [("batches_without_rolling", 5, 36, "strategy: rolling")]),
+    ("no batches", SHOP + GRAY + "    release: {strategy: rolling, batches: 0}\n",
+     [("out_of_range", 5, 43, "at least 1")]),
+    ("batches of a mirror", SHOP + GRAY + "    gray:\n      version: 1.1.0\n      weight: 5\n      mode: mirror\n"
+     "      first_batch_replicas: 1\n      remaining_batches: 2\n",
+     [("batches_of_mirror", 9, 7, "extra or nosurge"), ("batches_of_mirror", 10, 7, "extra or nosurge")]),
+    ("misspelt mode", SHOP + GRAY + "    gray: {version: 1.1.0, weight: 5, mode: no_surge}\n",
+     [("unknown_value", 5, 45, "did you mean 'nosurge'?")]),
+    ("misspelt channel", SHOP + GRAY + "    gray: {version: 1.1.0, weight: 5, channel: elb_shared}\n",
+     [("unknown_value", 5, 48, "did you mean 'elb-shared'?")]),
+    ("rules over an ELB", SHOP + GRAY + "    gray:\n      version: 1.1.0\n      channel: elb-dedicated\n      rules:\n"
+     "        - {type: header, key: k, condition: in, value: v}\n", [("rules_over_elb", 8, 7, "weight")]),
+    ("no first batch", SHOP + GRAY + "    gray: {version: 1.1.0, weight: 5, first_batch_replicas: 0}\n",
+     [("out_of_range", 5, 61, "at least 1")]),
+    ("no remaining batches", SHOP + GRAY + "    gray: {version: 1.1.0, weight: 5, remaining_batches: 0}\n",
+     [("out_of_range", 5, 58, "at least 1")]),
+    ("first batch of all instances", SHOP + GRAY + "    replicas: 3\n"
+     "    gray: {version: 1.1.0, weight: 5, first_batch_replicas: 3}\n", [("first_batch_too_large", 6, 61, "smaller")]),
+    ("first batch where there are too few instances", SHOP + GRAY + "    replicas: 1\n"
+     "    gray: {version: 1.1.0, weight: 5, first_batch_replicas: 1}\n",
+     [("gray_needs_two_replicas", 5, 15, "at least 2")]),
+    ("word of YAML 1.1 for a precheck", SHOP + GRAY + "    gray: {version: 1.1.0, weight: 5, precheck: yes}\n",
+     [("wrong_type", 5, 49, "true or false")]),
     ("unknown dependency", SHOP + "  cart: {depends_on: [crat]}\n  crate: {}\n",
      [("unknown_dependency", 3, 23, "near names: crate")]),
     ("dependency of a wrong shape", SHOP + "  cart: {depends_on: [a/b/c]}\n",
@@ -173,7 +270,7 @@ def test_bad_input_is_named_with_place_and_hint(
 
 @pytest.mark.parametrize(
     "key",
-    ["image", "package", "env", "resources", "release", "extends", "deploy", "enforce_max"],
+    ["extends", "deploy", "enforce_max", "precheck", "limits", "command"],
 )
 def test_fields_of_later_versions_are_unknown_keys(project: Project, key: str) -> None:
     """What is not implemented is refused, and no far-fetched correction is offered."""
@@ -183,10 +280,8 @@ def test_fields_of_later_versions_are_unknown_keys(project: Project, key: str) -
     assert "did you mean" not in (found.hint or "")
 
 
-@pytest.mark.parametrize(
-    "key", ["mode", "precheck", "channel", "first_batch_replicas", "remaining_batches", "image", "package"]
-)
-def test_start_parameters_of_a_gray_release_are_unknown_keys(project: Project, key: str) -> None:
+@pytest.mark.parametrize("key", ["env", "resources", "release", "replicas", "fail_strategy", "deployment_mode"])
+def test_what_gray_does_not_have_is_an_unknown_key(project: Project, key: str) -> None:
     """The same inside gray."""
     project.write(SHOP + GRAY + f"    gray: {{version: 1.1.0, weight: 5, {key}: x}}\n")
     (found,) = project.refuse()

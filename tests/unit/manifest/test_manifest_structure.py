@@ -24,9 +24,26 @@ if TYPE_CHECKING:
 # For every key a component may have: a value, and what of Desired must differ from that of an empty component.
 RULE = {"type": "header", "key": "k", "condition": "equal", "value": "v"}
 GRAY = {"version": "1.1.0", "weight": 5}
+
+
+def gray(**parameters: Any) -> dict[str, Any]:
+    """A component with a gray release of these parameters."""
+    return {"version": "1.0.0", "gray": {**GRAY, **parameters}}
+
+
 SAMPLES: dict[str, list[dict[str, Any]]] = {
     "version": [{"version": "1.0.0"}],
-    "replicas": [{"replicas": 3}],
+    "image": [{"version": "1.0.0", "image": "swr/shop/cart:1.0.0"}],
+    "package": [{"version": "1.0.0", "package": "swr/shop/cart:1.0.0"}],
+    "env": [{"version": "1.0.0", "env": env} for env in ({"A": "x"}, {"A": ""}, {"B": "x"})],
+    "resources": [{"version": "1.0.0", "resources": {"limits": {"cpu": 1}}}],
+    "release": [{"version": "1.0.0", "release": {"strategy": strategy}} for strategy in ("rolling", "one_batch")],
+    "release.strategy": [{"version": "1.0.0", "release": {"strategy": "one_batch"}}],
+    "release.batches": [{"version": "1.0.0", "release": {"strategy": "rolling", "batches": n}} for n in (1, 2)],
+    "replicas": [{"replicas": 3}, {"replicas": {"min": 3, "max": 3}}],
+    "replicas.min": [{"replicas": {"min": 1, "max": 3}}],
+    "replicas.max": [{"replicas": {"min": 3, "max": 4}}],
+    "replicas.enforce_max": [{"replicas": {"min": 3, "max": 3, "enforce_max": enforce}} for enforce in (True, False)],
     "state": [{"state": "running"}, {"state": "stopped"}],
     "restart": [{"restart": "token"}, {"restart": 4}],
     "hosts": [{"hosts": ["ecs-1", "0a1b2c3d"]}],
@@ -38,6 +55,13 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         {"version": "1.0.0", "gray": {"version": "1.1.0", "rules": [{**RULE, "condition": condition}]}}
         for condition in ("equal", "match", "in")
     ],
+    "gray.image": [gray(image="swr/shop/cart:1.1.0")],
+    "gray.package": [gray(package="swr/shop/cart:1.1.0")],
+    "gray.mode": [gray(mode=mode) for mode in ("mirror", "extra", "nosurge")],
+    "gray.channel": [gray(channel=name) for name in ("microservice", "registry", "elb-dedicated", "elb-shared")],
+    "gray.first_batch_replicas": [gray(first_batch_replicas=n) for n in (1, 2)],
+    "gray.remaining_batches": [gray(remaining_batches=n) for n in (1, 2)],
+    "gray.precheck": [gray(precheck=True)],
     "depends_on": [{"depends_on": ["other"]}],
     "labels": [{"labels": {"a": "b"}}],
     "ready": [{"ready": {"timeout_s": 7}}],
@@ -53,11 +77,21 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
+for where, number in (("requests", 1), ("limits", 2)):
+    SAMPLES[f"resources.{where}"] = [{"version": "1.0.0", "resources": {where: {"cpu": number}}}]
+    for what in ("cpu", "memory"):
+        amounts = (number, 0.5, "5" if what == "cpu" else "5Gi")
+        SAMPLES[f"resources.{where}.{what}"] = [
+            {"version": "1.0.0", "resources": {where: {what: amount}}} for amount in amounts
+        ]
+
 
 def keys_of(schema: dict[str, Any], root: dict[str, Any], prefix: str = "") -> set[str]:
     """Dotted names of all keys of the maps a schema allows, but for those of list items and of the drift map."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if prefix == "replicas.":
+        (schema,) = (part for part in schema["anyOf"] if part["type"] == "object")
     found = set()
     for key, part in schema.get("properties", {}).items():
         found |= {prefix + key} | keys_of(part, root, prefix + key + ".")
@@ -81,7 +115,7 @@ def test_the_samples_cover_every_key_of_the_schema() -> None:
 def test_every_key_the_schema_allows_lands_in_desired(project: Project, key: str) -> None:
     """Nothing is accepted and ignored: each sample of a key gives another Desired."""
     seen = [load_cart(project, {})] + [load_cart(project, sample) for sample in SAMPLES[key]]
-    bare = [(d.wish, d.depends_on, d.hosts, dict(d.labels), d.ready, d.lifecycle) for d in seen]
+    bare = [(d.wish, d.depends_on, d.hosts, dict(d.labels), d.ready, d.lifecycle, d.deploy) for d in seen]
     assert all(one != other for one, other in itertools.combinations(bare, 2))
 
 
@@ -106,6 +140,7 @@ def test_every_key_of_defaults_lands_in_desired(project: Project) -> None:
         )
 
 
+OF_A_VERSION = load_schema("manifest")["$defs"]["component"]["dependentRequired"]
 VALUES: list[Any] = [None, True, -1, 0, 1, 100, 101, 1.5, "", "x", "1.0.0", "auto", "running", "correct", "a/b@c"]
 VALUES += [
     [],
@@ -118,6 +153,13 @@ VALUES += [
     {"version": "1.0.0"},
     {"hold_s": 0},
     {"hold_s": -1},
+    "500m",
+    "1.5Gi",
+    "mirror",
+    "rolling",
+    {"min": 3, "max": 2},
+    {"cpu": "500m", "memory": 70000},
+    {"strategy": "one_batch", "batches": 2},
 ]
 VALUES += [
     {"ignore": ["gray", "gray"]},
@@ -134,7 +176,8 @@ def test_what_jsonschema_refuses_is_said_and_nothing_else(key: str, value: Any) 
     """Whatever stands at a key: no error of the untouched schema is dropped, and what it allows is not refused."""
     component: Any = value
     for part in reversed(key.split(".") if key else []):
-        component = {part: component, **({"version": "1.1.0"} if key.startswith("gray.") and part == key[5:] else {})}
+        needs_version = part in OF_A_VERSION or (key.startswith("gray.") and part == key[5:])
+        component = {part: component, **({"version": "1.1.0"} if needs_version else {})}
     document = {"application": "shop", "components": {"cart": component}}
     result = read_yaml(json.dumps(document).encode(), "f.json")
     assert result.diagnostics == ()
@@ -146,7 +189,8 @@ def test_what_jsonschema_refuses_is_said_and_nothing_else(key: str, value: Any) 
         assert build_document(Document("f.json", root), load_rules("manifest")).diagnostics
 
 
-ANNOTATIONS = {"title", "description", "default", "$schema", "$id", "patternErrorMessage", "x-code", "x-hint"}
+ANNOTATIONS = {"title", "description", "default", "$schema", "$id"}
+ANNOTATIONS |= {"patternErrorMessage", "x-code", "x-hint", "x-secret"}
 INWARDS = {"properties", "items", "propertyNames"}
 """Keywords without an error of their own: theirs are those of the schemas in them."""
 SAID = {*OF_MAPS, *OF_VALUES, *BY_COMPONENTS, "uniqueItems"}
@@ -181,8 +225,10 @@ def test_relations_between_keys_are_those_components_py_says() -> None:
     """Its words are for these; another relation in the schema needs words there first."""
     parts = list(parts_of(schema_of("manifest")))
     related = [{key: part[key] for key in BY_COMPONENTS & set(part)} for part in parts if BY_COMPONENTS & set(part)]
+    with_version = {key: ["version"] for key in ("image", "package", "env", "resources", "release")}
     assert related == [
-        {"oneOf": [{"required": ["weight"]}, {"required": ["rules"]}], "dependentRequired": {"match": ["rules"]}}
+        {"dependentRequired": with_version},
+        {"oneOf": [{"required": ["weight"]}, {"required": ["rules"]}], "dependentRequired": {"match": ["rules"]}},
     ]
     assert not any(BY_COMPONENTS & set(part) for part in parts_of(schema_of("config")))
 
@@ -201,7 +247,11 @@ def problems_of(component: str) -> list[tuple[str, int, int]]:
         ("{ready: {timeout_s: 1e999}}", ["wrong_type"]),
         ("{state: [running]}", ["wrong_type"]),
         ("{version: '123456789012345678901234567890123'}", ["bad_version"]),
-        ("{replicas: {min: 1}}", ["wrong_type"]),
+        ("{replicas: {min: one}}", ["wrong_type"]),
+        ("{version: 1.0.0, resources: {limits: {cpu: true, memory: [1]}}}", ["wrong_type", "wrong_type"]),
+        ("{version: 1.0.0, resources: {limits: {cpu: 1e999, memory: .inf}}}", ["out_of_range", "bad_quantity"]),
+        ("{version: 1.0.0, image: ''}", ["bad_artifact"]),
+        ("{version: 1.0.0, env: {1A: 1}}", ["bad_name", "unquoted_text"]),
         ("{lifecycle: {drift: {gray: 1, x: 2}}}", ["wrong_type", "unknown_key"]),
         ("{depends_on: [db, db, db]}", ["duplicate_item", "duplicate_item"]),
     ],

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
-from statetool.core.model import Address, Application, JobPhase, Recorded, Wish
+from statetool.core.model import Address, Application, Closer, JobPhase, Observed, Recorded, Wish
 from statetool.core.plan import Verb
 from statetool.errors import AnswerUnreadable, NotFound, OutcomeUnknown, PlatformError, RequestRefused, Unauthorized
 
@@ -462,3 +463,83 @@ def test_without_token_no_credentials_travel(platform: Build, as_json: Build) ->
 
     asyncio.run(story())
     assert "x-auth-token" not in world.requests[0].headers
+
+
+# What versions ran with
+
+
+def looked_at(name: str) -> Observed:
+    """A component with a closer look that knows nothing."""
+    closer = Closer(None, None, None, ())
+    return Observed(Address("shop", name), f"c-{name}", "a-1", None, "2", "RUNNING", 1, 1, None, None, closer=closer)
+
+
+def snapshots(request: httpx.Request, as_json: Build) -> httpx.Response:
+    """Knows versions below 9 of every component."""
+    version = request.url.params["version"]
+    if version >= "9":
+        return as_json({"error_code": "SVCSTG.00100436", "error_msg": "snapshot not found"}, 404)
+    return as_json({"version": version, "replica": int(version), "envs": [{"name": request.url.path[-1], "value": ""}]})
+
+
+def test_past_versions_are_asked_for_all_at_once(platform: Build, as_json: Build) -> None:
+    """One request a version, everybody's answers where they belong, what is not known left out."""
+    running, peak = 0, 0
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        nonlocal running, peak
+        running, peak = running + 1, max(peak, running + 1)
+        await asyncio.sleep(0)
+        running -= 1
+        return snapshots(request, as_json)
+
+    world = platform(handler)
+
+    async def story() -> None:
+        async with world.client() as client:
+            # The first request of a process goes alone.
+            assert await client.fetch_past_configuration(looked_at("x"), "9") is None
+            bare = replace(looked_at("z"), closer=None)
+            asked = [(looked_at("x"), ("1", "2", "9")), (bare, ("1",)), (looked_at("y"), ("2",))]
+            x, z, y = await client.fetch_past(asked)
+            assert z is bare
+            assert x.closer and {v: c.replicas for v, c in x.closer.past.items()} == {"1": 1, "2": 2}
+            assert y.closer and [(v, set(c.env)) for v, c in y.closer.past.items()] == [("2", {"y"})]
+            [again] = await client.fetch_past([(x, ("3",))])
+            assert again.closer and set(again.closer.past) == {"1", "2", "3"}
+            assert (client.requests.reads, client.requests.writes) == (6, 0)
+
+    asyncio.run(story())
+    assert peak > 1
+    assert {request.url.path for request in world.requests} == {
+        f"{ROOT}/applications/a-1/components/c-{name}" for name in "xy"
+    }
+
+
+@pytest.mark.parametrize("version", [{}, {"version": None}, {"version": "2.0.0"}])
+def test_an_answer_of_another_version_tells_nothing(answering: Build, as_json: Build, version: Any) -> None:
+    """Documents before 2024-10 know no such question: a platform of then shows what runs now."""
+    world = answering(as_json({**version, "replica": 3}))
+
+    async def story() -> None:
+        async with world.client() as client:
+            assert await client.fetch_past_configuration(looked_at("x"), "1.0.0") is None
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, RequestRefused), (403, RequestRefused), (200, AnswerUnreadable)])
+def test_nothing_but_the_platform_s_own_word_means_not_known(
+    answering: Build, as_json: Build, status: int, kind: type[PlatformError]
+) -> None:
+    """Whatever else goes wrong is raised."""
+    world = answering(as_json([], status))
+
+    async def story() -> None:
+        async with world.client() as client:
+            with pytest.raises(kind):
+                await client.fetch_past_configuration(looked_at("x"), "1.0.0")
+            with pytest.raises(kind):
+                await client.fetch_past([(looked_at("x"), ("1.0.0", "1.0.1"))])
+
+    asyncio.run(story())

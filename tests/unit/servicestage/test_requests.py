@@ -109,6 +109,61 @@ def test_a_deployment_brings_the_version_and_its_image() -> None:
     assert not NOT_SENT & set(body)
 
 
+def test_variables_that_are_named_are_set_and_the_others_stay() -> None:
+    """In their order, whatever they hold; one that is set by a text now gets its value from nowhere else."""
+    secret: Json = {"reference_type": "secretKey", "name": "db", "key": "password", "optional": False}
+    envs: list[Json] = [
+        {"name": "FIRST", "value": "1", "note": "of nobody's documents"},
+        {"name": "PAAS_APP", "value": "x", "inner": True},
+        {"name": "PASSWORD", "value_from": secret, "value": ""},
+        {"name": "TOKEN", "value_from": secret},
+        {"name": "EMPTY"},
+        "what is this",
+        {"name": "LAST", "value": "9"},
+    ]
+    wanted: Json = {"NEW": "n", "LAST": "10", "TOKEN": "plain", "FIRST": "", "ANOTHER": "a"}
+    body = build_deploy_body({**DETAIL, "envs": envs}, {"version": "1.5.0", "env": wanted})
+    assert body["envs"] == [
+        {"name": "FIRST", "value": "", "note": "of nobody's documents"},
+        {"name": "PASSWORD", "value_from": secret, "value": ""},
+        {"name": "TOKEN", "value": "plain"},
+        {"name": "EMPTY"},
+        "what is this",
+        {"name": "LAST", "value": "10"},
+        {"name": "NEW", "value": "n"},
+        {"name": "ANOTHER", "value": "a"},
+    ]
+
+
+def test_a_component_without_variables_gets_those_that_are_named() -> None:
+    """Where there are none and none is wanted, the field stays as it is: away, null or empty."""
+    for shown in ({}, {"envs": None}, {"envs": []}):
+        detail: dict[str, Json] = {**{key: value for key, value in DETAIL.items() if key != "envs"}, **shown}
+        body = build_deploy_body(detail, {"version": "1.5.0", "env": {"A": "1"}})
+        assert body["envs"] == [{"name": "A", "value": "1"}]
+        untouched = build_deploy_body(detail, {"version": "1.5.0"})
+        assert {key: untouched[key] for key in ("envs",) if key in untouched} == shown
+
+
+def test_a_variable_of_the_platform_does_not_hide_one_of_ours() -> None:
+    """The platform's own is left out, ours is sent."""
+    body = build_deploy_body(DETAIL, {"version": "1.5.0", "env": {"PAAS_APP": "mine"}})
+    assert body["envs"] == [{"name": "A", "value": "1"}, {"name": "PAAS_APP", "value": "mine"}]
+
+
+def test_resources_that_are_named_are_set_and_the_others_stay() -> None:
+    """Each by itself; a limit of nothing is a number too."""
+    detail: dict[str, Json] = {**DETAIL, "request_cpu": 0.1, "limit_memory": 1}
+    body = build_deploy_body(detail, {"version": "1.5.0", "resources": {"limit_cpu": 2, "request_memory": 0}})
+    assert {key: body.get(key) for key in ("request_cpu", "limit_cpu", "request_memory", "limit_memory")} == {
+        "request_cpu": 0.1,
+        "limit_cpu": 2,
+        "request_memory": 0,
+        "limit_memory": 1,
+    }
+    assert set(body) == (set(detail) | {"request_memory"}) - NOT_SENT
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from statetool.core.deploy import Artifact, Configuration, Resources
 from statetool.core.model import (
     Address,
     Application,
@@ -19,6 +20,7 @@ from statetool.core.model import (
     StatusClass,
 )
 from statetool.errors import AnswerUnreadable, RequestRefused
+from statetool.servicestage.configuration import parse_configuration
 from statetool.servicestage.wire import (
     parse_action_answer,
     parse_applications,
@@ -65,6 +67,37 @@ def test_a_row_becomes_an_observed_component(row: Row) -> None:
         last_job_id="JOB1",
         updated_at="2023-11-14T22:13:20Z",
     )
+
+
+def test_a_row_and_its_detail_tell_the_artifact(row: Row) -> None:
+    """Each the one it shows, in the same words."""
+    before = only(row(source={"kind": "image", "url": "swr/shop/cart:1.4.2"}))
+    assert before.artifact == Artifact("image", "swr/shop/cart:1.4.2")
+    detail: Any = {**row(), "source": {"kind": "PACKAGE", "url": "obs://shop/cart-1.4.2.jar", "storage": "obs"}}
+    assert parse_component(detail, before).artifact == Artifact("package", "obs://shop/cart-1.4.2.jar")
+    assert parse_component(row(), before).artifact is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(None, "x", [], {}, {"url": "x"}),
+        *({"kind": "image"}, {"kind": "image", "url": ""}, {"kind": "image", "url": 7}),
+        *({"kind": "code", "url": "x"}, {"kind": 1, "url": "x"}),
+    ],
+)
+def test_an_artifact_that_can_not_be_told_is_none(row: Row, source: Any) -> None:
+    """One component with a source of another kind must not keep everybody else from planning."""
+    assert only(row(source=source)).artifact is None
+    assert closer(source=source).artifact is None
+
+
+def test_a_closer_look_holds_what_the_component_runs_with() -> None:
+    """The same that the detail tells."""
+    shown = {"source": {"kind": "image", "url": "u:1"}, "envs": [{"name": "A", "value": "1"}], "limit_cpu": 0.5}
+    look = closer(replica=3, **shown)
+    assert look.configuration == parse_configuration({"replica": 3, **shown})
+    assert (look.artifact, look.past) == (Artifact("image", "u:1"), {})
 
 
 def test_a_top_level_replica_in_a_row_is_not_the_number_of_instances(row: Row) -> None:
@@ -220,7 +253,8 @@ def test_a_rule_of_another_shape_is_unreadable(gray: Any, place: str) -> None:
 
 def test_a_component_without_strategy_has_no_rule() -> None:
     """Neither is an error."""
-    assert closer() == Closer(None, None, None, ())
+    nothing = Configuration(None, {}, Resources(), None)
+    assert closer() == Closer(None, None, None, (), configuration=nothing)
 
 
 def test_a_record_takes_weight_and_batches_from_its_last_phase() -> None:
