@@ -62,7 +62,8 @@ def write_project(folder: Path, port: int, size: int) -> None:
     """Seed and manifests of `size` components in fifteen applications."""
     (folder / "manifests").mkdir(parents=True)
     (folder / "statetool.yaml").write_text(
-        f"version: 1\nplatform: {{endpoint: 'http://127.0.0.1:{port}'}}\nlimits: {{poll_interval_s: 0.2}}\nguards: {{max_share: 100}}\n"
+        f"version: 1\nplatform: {{endpoint: 'http://127.0.0.1:{port}'}}\nlimits: {{poll_interval_s: 0.2}}\n"
+        "guards: {max_share: 100}\n"
     )
     seed = ["applications:"]
     for application in range(APPLICATIONS):
