@@ -30,7 +30,7 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> ProjectFolder:
 
 def test_there_are_the_examples_that_the_readme_promises() -> None:
     """A renamed folder would make the tests below prove less."""
-    assert {"canary-day", "gray-release", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
+    assert {"canary-day", "gray-release", "guarded", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
 
 
 def test_an_example_has_something_to_do_then_does_it_then_is_settled(example: ProjectFolder) -> None:
@@ -134,6 +134,35 @@ def test_the_commands_of_several_environments_do_what_their_text_says(tmp_path: 
     wishes = {address: entry["wish"] for address, entry in copy.state["components"].items()}
     assert (wishes["shop/cart@prod"]["replicas"], wishes["shop/cart@staging"]["replicas"]) == (6, 5)
     replace(copy, environ={"STATETOOL_VAR_cart_replicas": "5"}).ensure_settled()
+
+
+def test_the_commands_of_the_guarded_project_do_what_their_text_says(tmp_path: Path) -> None:
+    """Every guard refuses once, names itself and the way out, and the way out works."""
+    copy, said = _follow("guarded", tmp_path)
+    refused = [
+        [],
+        ["freeze: frozen until"],
+        ["freeze_unreadable: guards.freeze_from: "],
+        ["max_scale_down: 8 -> 1 instances", "to 4 first", "min_replicas: 8 -> 1 instances", "write at least 2"],
+        ["max_weight_step: 20 % -> 100 %", "go to 45 % first"],
+        ["protected: lifecycle.protected lets only a scale up through"],
+        ["max_share: 6 forgotten of 11", "max_actions: 4 actions are more"],
+        ["shop/mail#1 restart waits for the approval of its risk, restart"],
+        ["observe_mode: replicas 3 -> 4 (scale) is not sent", "add billing to manage"],
+    ]
+    exit_codes = [0, 1, 1, 1, 1, 1, 2, 0, 1]
+    for text, parts, count in zip(said, refused, exit_codes, strict=True):
+        flat = " ".join(text.split())
+        assert [part for part in parts if part not in flat] == []
+        assert text.count("exit code 4") == count
+    assert "exit code 3" in said[7]
+    assert "Let through with --override (1):" in said[1]
+    assert [entry["codes"] for entry in copy.state["overridden"]] == [["freeze"], ["protected"]]
+    scaled = ["frontend", "frontend", "cart", "cart", "ledger", "mail", "users", "pay", "invoice"]
+    others = ["search rollback", "checkout modify_gray_rule", "checkout modify_gray_rule"]
+    restarted = ["mail restart", "users restart", "mail restart"]
+    assert sorted(copy.sent()) == sorted([*(f"{name} scale" for name in scaled), *others, *restarted])
+    copy.ensure_settled()
 
 
 def _follow(name: str, folder: Path) -> tuple[ProjectFolder, list[str]]:
