@@ -100,7 +100,7 @@ def test_the_commits_of_a_canarys_day_do_what_their_text_says(tmp_path: Path) ->
         [
             "gray.image checkout:3.0.1 -> checkout:3.1.0",
             "#2 upgrade version=3.1.0 weight=5 after #1 version_gray",
-            "brings env ONE_CLICK added, 2 unchanged; resources.limits.memory 1 -> 2",
+            "brings env ONE_CLICK added, 2 unchanged; resources.limits.memory 1 -> 2 GiB",
         ],
         ["gray.weight 5 % -> 20 %", "[########................................] 20 %"],
         ["traffic 50 %"],
