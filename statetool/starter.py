@@ -61,12 +61,12 @@ _MANIFEST = """\
 application: shop
 components:
   cart:
-    version: 1.4.1       # the only version that serves; an earlier one rolls back
+    version: 1.4.1       # the only version that serves; an earlier one rolls back, a new one is deployed
     replicas: 6
   search:
-    version: 2.1.0       # the stable version of a gray release that is running
+    version: 2.1.0       # the stable version of a gray release
     gray:
-      version: 2.2.0     # its candidate
+      version: 2.2.0     # its candidate; one that does not run yet is started
       weight: 20         # percent of the traffic; 100 promotes it
     depends_on: [cart]   # changed only after cart has been
   pay:

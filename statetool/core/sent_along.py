@@ -90,7 +90,11 @@ def _unsent_settings(desired: Desired, recorded: Recorded | None, observed: Obse
     now = resources_to_json(runs.resources)
     for name, value in wanted.items():
         if now.get(name) != value:
-            yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {now.get(name, 'none')} -> {value}"
+            yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {_amount(now.get(name))} -> {_amount(value)}"
+
+
+def _amount(value: Json) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else "none"
 
 
 def _other_variables(deploy: Deploy, runs: Configuration) -> list[str]:

@@ -30,7 +30,7 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> ProjectFolder:
 
 def test_there_are_the_examples_that_the_readme_promises() -> None:
     """A renamed folder would make the tests below prove less."""
-    assert {"gray-release", "guarded", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
+    assert {"canary-day", "gray-release", "guarded", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
 
 
 def test_an_example_has_something_to_do_then_does_it_then_is_settled(example: ProjectFolder) -> None:
@@ -67,7 +67,7 @@ def test_an_example_is_valid_offline(example: ProjectFolder) -> None:
     assert "Valid" in example.call("validate").out
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.yaml")) + sorted(EXAMPLES.glob("*/manifests/**/*.yaml")))
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")))
 def test_an_editor_finds_the_schema_that_a_file_names(path: Path) -> None:
     """Relative to the file, as the language server reads it, and it has no complaint. A seed has no schema."""
     named = SCHEMA_COMMENT.findall(path.read_text(encoding="utf-8"))
@@ -88,6 +88,38 @@ def test_the_commands_of_the_gray_release_do_what_its_text_says(tmp_path: Path) 
     assert "fold_needed" in said[1]
     assert all("No changes." in text for text in said[1:])
     assert "fold_needed" not in said[2]
+    copy.ensure_settled()
+
+
+def test_the_commits_of_a_canarys_day_do_what_their_text_says(tmp_path: Path) -> None:
+    """Five commits, each planned, applied and settled; then a candidate that is taken back, refused, and let return."""
+    copy, said = _follow("canary-day", tmp_path)
+    assert [text.count("No changes.") for text in said] == [1, 1, 1, 1, 1, 1, 1, 0, 1]
+    shown = [
+        ["#1 scale replica=6"],
+        [
+            "gray.image checkout:3.0.1 -> checkout:3.1.0",
+            "#2 upgrade version=3.1.0 weight=5 after #1 version_gray",
+            "brings env ONE_CLICK added, 2 unchanged; resources.limits.memory 1 -> 2 GiB",
+        ],
+        ["gray.weight 5 % -> 20 %", "[########................................] 20 %"],
+        ["traffic 50 %"],
+        ["#1 continue_deploy up to 2 requests", "fold_needed: 3.1.0 was promoted"],
+        ["version 3.1.0 you changed the manifest; it is so already", "nothing had to be sent"],
+        ["gray.version 3.2.0 -> (none)", "#1 rollback version=3.1.0 revert"],
+        ["version_rejected: 3.2.0 was rejected", "exit code 4", "rejected 3.2.0: aborted by statetool"],
+        ["3.2.0 may return, because: it was the database"],
+    ]
+    for text, parts in zip(said, shown, strict=True):
+        flat = " ".join(text.split())
+        assert [part for part in parts if part not in flat] == []
+    steps = ["scale", "check_gray_release", "PUT", "modify_gray_rule", "modify_gray_rule", "continue_deploy"]
+    assert copy.sent() == [f"checkout {step}" for step in [*steps, "PUT", "rollback", "PUT"]]
+    start, twenty, half = (entry.body for entry in copy.log()[2:5])
+    assert start["source"]["url"] == "registry.example.com/shop/checkout:3.1.0"
+    assert start["deploy_strategy"]["gray_release"]["first_batch_weight"] == 5
+    assert [rule["parameters"]["first_batch_weight"] for rule in (twenty, half)] == [20, 50]
+    assert copy.shown("checkout")[1] == "GRAYING"
     copy.ensure_settled()
 
 
