@@ -25,8 +25,8 @@ LINE = re.compile(r"^\| (?!row \||---)(?P<row>.+) \| (?P<names>(?:`[^`]+`(?:, )?
 MAKERS = frozenset({"Finding", "HeldBack", "deny", "warning", "_deny", "_warning", "_doubt"})
 """What is called with a code to make a finding, or an entry of what is held back."""
 
-PASSED_ON = frozenset({"code", "freeze.code"})
-"""Codes that the caller of such a function knows: those of statuses and guards, which have tables of their own."""
+PASSED_ON = frozenset({"code", "freeze.code", "waiting.code"})
+"""Codes that come from elsewhere: those of statuses and guards, which have tables of their own."""
 
 ASIDE = ("adoption", "raw_action", "rollout")
 """What `import`, `action` and `rollout` say, whose plans no manifest leads to."""
@@ -110,7 +110,7 @@ def _called(call: ast.Call) -> str:
 
 
 def _code(call: ast.Call, tree: ast.Module, path: Path) -> Iterator[str]:
-    # The code is the first text, by position: _deny(intent, CODE, ...), Finding(CODE, ...), HeldBack(address, path, CODE).
+    # Where it stands: Finding(CODE, ...), _deny(intent, CODE, ...), HeldBack(address, path, CODE, ...).
     keyword = next((k.value for k in call.keywords if k.arg == "code"), None)
     position = {"HeldBack": 2, "_deny": 1, "_warning": 1, "_doubt": 1}.get(_called(call), 0)
     written = keyword if keyword is not None else call.args[position] if len(call.args) > position else None
