@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statetool.core.deploy_rows import promote, reach_version, start_gray_release
+from statetool.core.deploy_rows import older_versions, promote, reach_version, start_gray_release
 from statetool.core.model import Address, Gray, Observed
 from statetool.core.picture import PROMOTED_WEIGHT, is_unclear, newest_gray_record
 from statetool.core.plan import Finding
@@ -109,7 +109,7 @@ def _abort_and_then(s: Situation, abort: Step, stable: str) -> Decision:
             "second_step_needed",
             f"the gray release is aborted now; going on from {stable} to {s.stable} would be a second rollback "
             "in a row, which the platform refuses",
-            "plan again afterwards; --override rollback_twice tries both at once",
+            "write a new version for the second step, or try both at once with --override rollback_twice",
         )
         row = "V, graying, V is neither, and a second rollback would be needed: abort only"
         return Decision(steps=(abort,), findings=(warning,), row=row)
@@ -135,9 +135,18 @@ def _rows_graying_to_gray(s: Situation, gray: Gray, wanted: Gray) -> Decision:
         "second_step_needed",
         f"the gray release of {gray.version} is aborted now; version {s.stable} and the gray release of "
         f"{wanted.version} come after it",
-        "plan again afterwards",
+        _how_to_go_on(s, s.seen.stable),
     )
     return Decision(steps=(abort,), findings=(warning,), row="V + gray C, graying, anything else: abort only")
+
+
+def _how_to_go_on(s: Situation, stable: str) -> str:
+    if s.stable not in older_versions(s.observed, stable):
+        return "plan again afterwards"
+    return (
+        f"plan again afterwards; going back from {stable} to {s.stable} is the second rollback in a row then, which "
+        "needs --override rollback_twice"
+    )
 
 
 def _rows_same_candidate(s: Situation, gray: Gray, wanted: Gray) -> Decision:

@@ -556,6 +556,17 @@ def test_what_is_unclear_about_a_gray_release_is_told() -> None:
     assert row.code == unrecorded.code == "gray_unclear"
 
 
+def test_a_second_step_says_what_it_will_need() -> None:
+    """Planning again is no way out where the next plan is a second rollback in a row."""
+    back, forth = (
+        plan_one(want(stable, "1.6.0"), GRAY, see_gray(older=(BEFORE,))).findings for stable in (BEFORE, "1.4.9")
+    )
+    assert [(f.code, "--override rollback_twice" in (f.hint or "")) for f in (*back, *forth)] == [
+        ("second_step_needed", True),
+        ("second_step_needed", False),
+    ]
+
+
 def test_an_unknown_version_lists_what_could_be_written() -> None:
     [finding] = plan_one(want("2.0.0"), record(wish(V)), serving()).findings
     assert finding.message.endswith("1.4.2, 1.4.1, 1.4.0")
