@@ -5,29 +5,32 @@ Owns that comparison. Values of variables are never compared or told but by dige
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from statetool.core.canonical import resources_to_json, variable_digest
 from statetool.core.deploy import Artifact, Configuration, Deploy, Resources
-from statetool.core.model import Closer, Desired, Json, Observed, Recorded
+from statetool.core.model import Desired, Json, Observed, Recorded
 from statetool.core.picture import matches, version_picture
 from statetool.core.plan import Brought
 from statetool.core.sent_along import RESOURCE_PATHS
 from statetool.core.situation import Step, StepKind
 
 
-def comes_along(step: Step, closer: Closer | None, deploy: Deploy) -> tuple[Brought, ...]:
-    """What the version of a step brings, sorted as a person reads it; empty where it can't be told."""
-    if closer is None or closer.configuration is None:
-        return ()
-    if step.kind in (StepKind.ABORT, StepKind.ROLLBACK):
-        after = closer.past.get(step.version)
-    elif step.kind in (StepKind.UPGRADE, StepKind.GRAY_START):
-        after = _deployed(closer.configuration, step.artifact, deploy)
-    else:
-        after = None
-    return tuple(_compare(closer.configuration, after)) if after is not None else ()
+def comes_along(
+    step: Step, before: Configuration | None, past: Mapping[str, Configuration], deploy: Deploy
+) -> tuple[tuple[Brought, ...], Configuration | None]:
+    """What the version of a step brings, sorted as a person reads it, and the configuration after it. `before` is the
+    configuration that the step finds, `past` what earlier versions ran with. Empty and None where it can't be told."""
+    after = None
+    if step.kind in (StepKind.ABORT, StepKind.ROLLBACK, StepKind.PROMOTE):
+        after = past.get(step.version)
+    elif step.kind in (StepKind.UPGRADE, StepKind.GRAY_START) and before is not None:
+        after = _deployed(before, step.artifact, deploy)
+    if before is None or after is None or step.kind is StepKind.PROMOTE:
+        # What a promotion brings runs already, beside the rest.
+        return (), after
+    return tuple(_compare(before, after)), after
 
 
 def find_past_versions(desired: Desired, recorded: Recorded | None, observed: Observed) -> frozenset[str]:

@@ -137,11 +137,13 @@ def _artifact(s: Situation, written: Artifact | None, version: str) -> Artifact 
 def _deny_unknown(s: Situation, version: str, where: str) -> Decision:
     known = ", ".join(_recorded_versions(s.observed)) or "none"
     artifact = s.observed.closer.artifact if s.observed.closer else None
-    runs = f"its image {artifact.url} does not end in its version" if artifact else "its image can't be read"
+    runs = f"what runs, {artifact.url}, does not end in its version" if artifact else "what runs can't be read"
+    # A candidate must be new: one that is recorded has no image either.
+    instead = ", or one of the recorded versions" if version == s.stable else ""
     return s.deny(
         "unknown_version",
-        f"nobody knows the image of {version}: {runs}; recorded are {known}",
-        f"write image: URL (or package: URL) {where}, or one of the recorded versions",
+        f"nobody knows the {artifact.kind if artifact else 'image'} of {version}: {runs}; recorded are {known}",
+        f"write image: URL (or package: URL) {where}{instead}",
     ).at(NO_ARTIFACT)
 
 

@@ -216,7 +216,9 @@ def _diff_state(wanted: PowerState, wish: Wish | None, observed: Observed) -> Fi
     seen = observed_state(observed)
     recorded = wish.state if wish else None
     cause, unrecorded = _cause_of(wanted, recorded, lambda value: value == seen, seen is not None)
-    return _scalar_diff(STATE_FIELD, cause, seen is not None, unrecorded, seen, wanted, recorded)
+    # While a job hides it, what was wished last is the best that can be told.
+    before = seen or recorded or wanted
+    return _scalar_diff(STATE_FIELD, cause, seen is not None, unrecorded, before, wanted, recorded)
 
 
 def _diff_restart(wanted: str, wish: Wish | None) -> FieldDiff:

@@ -229,7 +229,7 @@ def _decided_left_alone(
             fd = diff.fields.get(reasons.field_of_path(entry.path))
             permission = fd.permission if fd is not None else entry.path
             permitted = rules.permits_drift(wanted, permission)
-            decided.append(Decided(entry, reasons.left_alone_row(permission, is_permitted=permitted)))
+            decided.append(Decided(entry, reasons.left_alone_row(permission, entry.kept_by, is_permitted=permitted)))
     return tuple(decided)
 
 

@@ -216,9 +216,15 @@ def _check_weight_step(intent: _Intent, limit: int | None) -> Finding | None:
         intent,
         MAX_WEIGHT_STEP,
         f"{before} % -> {after} % of traffic is a step of {after - before}, more than guards.max_weight_step allows "
-        f"({limit})",
+        f"({limit}){_content_note(intent)}",
         f"go to {before + limit} % first",
     )
+
+
+def _content_note(intent: _Intent) -> str:
+    """Why a step to 100 % stands where nobody wrote a weight."""
+    by_content = any("gray.rules" in action.goal for action in intent.actions)
+    return "; content rules may match all of it, and count as 100 %" if by_content else ""
 
 
 def _weight_step(intent: _Intent, action: Action) -> tuple[int, int] | None:

@@ -186,19 +186,6 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
-    """A field that was changed outside and is not put back without permission."""
-
-    address: Address
-    path: str
-    wish: Json
-    observed: Json
-    last_right_at: str | None
-    first_wrong_at: str
-    cause: Cause = Cause.DRIFT
-
-
-@dataclass(frozen=True, slots=True)
 class Blocked:
     """A component that gets no action in this plan. `because` is the finding's code, or the blocked dependency."""
 
@@ -216,6 +203,25 @@ class Finding:
     message: str
     hint: str | None = None
     address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A field that was changed outside and is not put back without permission.
+
+    `permission` is the field of lifecycle.drift that would permit it; None in mode drift, where a correction would
+    not put it back with it either. `kept_by` says why --correct-drift would not put it back, None where it would.
+    """
+
+    address: Address
+    path: str
+    wish: Json
+    observed: Json
+    last_right_at: str | None
+    first_wrong_at: str
+    cause: Cause = Cause.DRIFT
+    permission: str | None = None
+    kept_by: Finding | None = None
 
 
 OVERRIDABLE = frozenset(

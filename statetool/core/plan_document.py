@@ -361,6 +361,8 @@ def left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
         "cause": str(entry.cause),
         "last_right_at": entry.last_right_at,
         "first_wrong_at": entry.first_wrong_at,
+        "permission": entry.permission,
+        "kept_by": finding_to_json(entry.kept_by) if entry.kept_by is not None else None,
     }
 
 
@@ -373,6 +375,8 @@ def _read_left_alone(fields: Fields) -> LeftAlone:
         last_right_at=fields.optional_text("last_right_at"),
         first_wrong_at=fields.text("first_wrong_at"),
         cause=fields.choice("cause", Cause),
+        permission=fields.optional_text("permission"),
+        kept_by=_read_finding(kept_by) if (kept_by := fields.optional_child("kept_by")) is not None else None,
     )
 
 

@@ -145,6 +145,7 @@ def _left_alone(
                     last_right_at=known.last_right_at if known else None,
                     first_wrong_at=known.first_wrong_at if known else now,
                     cause=fd.cause or Cause.DRIFT,
+                    permission=fd.permission,
                 )
             )
     return tuple(entries)

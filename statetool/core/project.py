@@ -14,12 +14,13 @@ from statetool.core.diff import needs_closer_look
 from statetool.core.edges import order_across
 from statetool.core.guards import Guards, judge
 from statetool.core.matching import Matching, Pair, match_components
-from statetool.core.model import Address, Desired, Observed, Recorded
+from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import refuse_unmanaged
 from statetool.core.plan import Blocked, Change, Counts, Finding, Kind, Plan
 from statetool.core.planner import ComponentPlan, plan_component
 from statetool.core.selection import Choice, Selection, find_left_out_dependencies
 from statetool.core.sequence import PlanRules
+from statetool.core.ways_back import with_ways_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,21 @@ def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
         )
         return ComponentPlan(findings=(*pair.findings, unrecorded), is_compared=False)
     observed = pair.observed
-    component = plan_component(pair.desired, pair.recorded, observed, rules, pair.moved_from)
-    component = refuse_unmanaged(component, rules.managed, observed.address.application, observed.application_id)
+    if rules.mode == "drift" and observed.status_class is StatusClass.BUSY:
+        moving = Finding(
+            "busy",
+            "warn",
+            f"a job is moving it (status {observed.status}): nothing of it is compared",
+            "look again when the job has ended",
+            pair.desired.address,
+        )
+        return ComponentPlan(findings=(*pair.findings, moving), is_compared=False)
+
+    def plan(desired: Desired, rules: PlanRules) -> ComponentPlan:
+        component = plan_component(desired, pair.recorded, observed, rules, pair.moved_from)
+        return refuse_unmanaged(component, rules.managed, observed.address.application, observed.application_id)
+
+    component = with_ways_back(plan(pair.desired, rules), pair.desired, rules, plan)
     return replace(component, findings=(*pair.findings, *component.findings))
 
 

@@ -133,13 +133,14 @@ def held_back_row(code: str) -> str | None:
     return f"the status class {status} allows {allowed}: the rest is {code}"
 
 
-def left_alone_row(permission: str, *, is_permitted: bool) -> str:
+def left_alone_row(permission: str, kept_by: Finding | None, *, is_permitted: bool) -> str:
     """Why an outside change stays. `permission` names the field of lifecycle.drift that speaks of it."""
     if is_permitted:
         return "changed outside, and may be put back, but no action leads there: left alone"
+    way = "puts it back" if kept_by is None else f"does not put it back: {kept_by.code}"
     return (
         f"changed outside, and lifecycle.drift of {permission} does not say correct: left alone "
-        "(`statetool apply --correct-drift` puts it back)"
+        f"(`statetool apply --correct-drift` {way})"
     )
 
 

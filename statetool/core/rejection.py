@@ -19,9 +19,13 @@ def check_latch(s: Situation, version: str) -> Decision | None:
     entry = next((r for r in s.rejected if r.version == version), None)
     if entry is None or "version_rejected" in s.overrides:
         return None
+    if entry.by == OUTSIDE:
+        told = f"{version} was taken back outside (found at {entry.at})"
+    else:
+        told = f"{version} was rejected at {entry.at} ({entry.reason}, by {entry.by})"
     return s.deny(
         "version_rejected",
-        f"{version} was rejected at {entry.at} ({entry.reason}, by {entry.by})",
+        f"{told} and does not return by itself",
         f"name another version, or `statetool rollout clear {s.address} {version} --reason TEXT`, "
         "or --override version_rejected for one run",
     )

@@ -90,11 +90,13 @@ def _unsent_settings(desired: Desired, recorded: Recorded | None, observed: Obse
     now = resources_to_json(runs.resources)
     for name, value in wanted.items():
         if now.get(name) != value:
-            yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {_amount(now.get(name))} -> {_amount(value)}"
+            before, after = _amount(now.get(name)), _amount(value)
+            yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {before} -> {after}"
 
 
 def _amount(value: Json) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else "none"
+    """Cores and GiB as a person writes them: 2, not 2.0."""
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _other_variables(deploy: Deploy, runs: Configuration) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from statetool.core.canonical import replicas_to_json
 from statetool.core.chain import ActionChain, Move
 from statetool.core.comes_along import comes_along
+from statetool.core.deploy import Configuration
 from statetool.core.diff import ComponentDiff, FieldDiff, picture_changes, released_change
 from statetool.core.model import (
     DEPLOYED_FIELD,
@@ -88,12 +89,14 @@ class ActionSequence:
     updates: list[WishUpdate] = field(default_factory=list)
     listed: list[FieldChange] = field(default_factory=list)
     _taken: set[StepKind] = field(default_factory=set)
+    _runs: Configuration | None = field(init=False)
     _is_scaled: bool = False
     revealed: FieldDiff | None = None
     """Drift that the plan itself brings to light, and leaves alone."""
 
     def __post_init__(self) -> None:
         values = observed_values(self.observed, self.recorded)
+        self._runs = self.observed.closer.configuration if self.observed.closer else None
         may_upgrade = "failed_component" in self.rules.overrides
         self.chain = ActionChain(self.desired.address, self.desired.ready, values, may_upgrade)
 
@@ -180,15 +183,24 @@ class ActionSequence:
         return picture_changes(self.diff.picture, VersionPicture(last.version), fd.cause)
 
     def _artifact_changes(self, fd: FieldDiff, steps: tuple[Step, ...]) -> list[FieldChange]:
-        runs = self.observed.closer.artifact if self.observed.closer else None
-        before = runs.url if runs else None
         assert fd.cause is not None
         found = []
         for step in steps:
+            is_candidate = step.kind is StepKind.GRAY_START
+            before = self._artifact_before(is_candidate=is_candidate)
             if step.artifact is not None and step.artifact.url != before:
-                prefix = "gray." if step.kind is StepKind.GRAY_START else ""
+                prefix = "gray." if is_candidate else ""
                 found.append(FieldChange(f"{prefix}{step.artifact.kind}", before, step.artifact.url, fd.cause))
         return found
+
+    def _artifact_before(self, *, is_candidate: bool) -> str | None:
+        """The image or package that runs; the stable version's where that is known: a release may show the other."""
+        closer, seen = self.observed.closer, self.diff.picture
+        if closer is None:
+            return None
+        stable = closer.past.get(seen.stable) if seen.gray is not None and seen.stable is not None else None
+        runs = closer.artifact if is_candidate or stable is None else stable.artifact
+        return runs.url if runs else None
 
     def _move_of(self, step: Step) -> Move:
         return build_move(
@@ -200,7 +212,12 @@ class ActionSequence:
         )
 
     def _brings(self, step: Step) -> tuple[Brought, ...]:
-        return comes_along(step, self.observed.closer, self.desired.deploy)
+        """What a step brings, against what the step before it leaves."""
+        if step.kind is StepKind.CHECK:
+            return ()
+        past = self.observed.closer.past if self.observed.closer else {}
+        brought, self._runs = comes_along(step, self._runs, past, self.desired.deploy)
+        return brought
 
     def _scale(self, *, version_changed: bool, started: str | None) -> None:
         self._is_scaled = True

@@ -25,9 +25,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from statetool.core.deploy_rows import promote, reach_version, start_gray_release
-from statetool.core.model import Address, Gray
-from statetool.core.picture import PROMOTED_WEIGHT, is_unclear
+from statetool.core.deploy_rows import older_versions, promote, reach_version, start_gray_release
+from statetool.core.model import Address, Gray, Observed
+from statetool.core.picture import PROMOTED_WEIGHT, is_unclear, newest_gray_record
 from statetool.core.plan import Finding
 from statetool.core.rejection import check_latch, last_change_was_rollback
 from statetool.core.situation import Decision, Situation, Step, StepKind
@@ -38,9 +38,7 @@ def decide_version(s: Situation) -> Decision:
     if s.seen.gray is None:
         return _rows_not_graying(s)
     if is_unclear(s.observed) and "gray_unclear" not in s.overrides:
-        return _deny_unclear(
-            s, f"a gray release runs, but none of its records names {s.observed.row_version}, the version shown"
-        )
+        return _deny_unclear(s, _why_unclear(s.observed))
     if _is_foreign(s) and not s.is_drift and "foreign_gray_release" not in s.overrides:
         return _deny_foreign(s, s.seen.gray)
     if s.wanted.gray is None:
@@ -66,6 +64,12 @@ def _deny_foreign(s: Situation, gray: Gray) -> Decision:
 def _deny_unclear(s: Situation, message: str) -> Decision:
     hint = "look at the component in the console; end the gray release there, then plan again"
     return s.deny("gray_unclear", message, hint).at("what the gray release is made of can't be told: deny gray_unclear")
+
+
+def _why_unclear(observed: Observed) -> str:
+    if newest_gray_record(observed.closer) is None:
+        return "a gray release runs, but none is recorded, so that its candidate can't be told"
+    return f"a gray release runs, but no record names {observed.row_version}, the version shown"
 
 
 def _deny_stable_untold(s: Situation, gray: Gray) -> Decision:
@@ -105,7 +109,7 @@ def _abort_and_then(s: Situation, abort: Step, stable: str) -> Decision:
             "second_step_needed",
             f"the gray release is aborted now; going on from {stable} to {s.stable} would be a second rollback "
             "in a row, which the platform refuses",
-            "plan again afterwards; --override rollback_twice tries both at once",
+            "write a new version for the second step, or try both at once with --override rollback_twice",
         )
         row = "V, graying, V is neither, and a second rollback would be needed: abort only"
         return Decision(steps=(abort,), findings=(warning,), row=row)
@@ -131,9 +135,18 @@ def _rows_graying_to_gray(s: Situation, gray: Gray, wanted: Gray) -> Decision:
         "second_step_needed",
         f"the gray release of {gray.version} is aborted now; version {s.stable} and the gray release of "
         f"{wanted.version} come after it",
-        "plan again afterwards",
+        _how_to_go_on(s, s.seen.stable),
     )
     return Decision(steps=(abort,), findings=(warning,), row="V + gray C, graying, anything else: abort only")
+
+
+def _how_to_go_on(s: Situation, stable: str) -> str:
+    if s.stable not in older_versions(s.observed, stable):
+        return "plan again afterwards"
+    return (
+        f"plan again afterwards; going back from {stable} to {s.stable} is the second rollback in a row then, which "
+        "needs --override rollback_twice"
+    )
 
 
 def _rows_same_candidate(s: Situation, gray: Gray, wanted: Gray) -> Decision:

@@ -5,16 +5,18 @@ Owns its sections and its closing line. What drifted, and what may be put back, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from statetool.core.model import Address
-from statetool.core.plan import Cause, FieldChange, Finding, Plan
+from statetool.core.plan import Cause, FieldChange, Finding, LeftAlone, Plan
 from statetool.render import words
 from statetool.render.layout import Cell, Page, cell
 
 _MISSING = "component_not_found"
 _UNRECORDED = "not_recorded"
+_BUSY = "busy"
+_PUT_BACK = "put back by `statetool drift --correct`"
 
 
 def render_drift(
@@ -32,11 +34,13 @@ def render_drift(
     """
     page = Page(width=width, color=color)
     puts_back = {(c.address, f.path) for p in (plan, correction or plan) for c in p.changes for f in c.fields}
-    rows = _outside_rows(plan, puts_back, correction, words.InstantWriter(timezone, plan.created_at))
     missing = [f for f in plan.findings if f.code == _MISSING]
     unrecorded = [f for f in plan.findings if f.code == _UNRECORDED]
-    others = [f for f in plan.findings if f.code not in (_MISSING, _UNRECORDED)]
+    moving = [f for f in plan.findings if f.code == _BUSY]
+    others = [f for f in plan.findings if f.code not in (_MISSING, _UNRECORDED, _BUSY)]
     held_back = {(h.address, h.path): h for p in (plan, correction or plan) for h in p.held_back}
+    becomes = dict.fromkeys(held_back, "can't be put back now") | dict.fromkeys(puts_back, _PUT_BACK)
+    rows = _outside_rows(plan, becomes, correction, words.InstantWriter(timezone, plan.created_at))
     _add_section(page, "Changed outside", rows, keep=3)
     held_rows = [
         [cell(str(h.address)), cell(h.path), cell(words.with_hint(h.message, h.hint))] for h in held_back.values()
@@ -44,37 +48,40 @@ def render_drift(
     _add_section(page, "Can't be put back now", held_rows, keep=2)
     _add_section(page, "Missing on the platform", _finding_rows(missing), keep=1)
     _add_section(page, "Not recorded yet", _finding_rows(unrecorded), keep=1)
+    _add_section(page, "Not compared", _finding_rows(moving), keep=1)
     _add_section(page, "Also found", _finding_rows(others), keep=1)
     page.blank()
     if plan.left_out:
         page.paragraph(words.left_out_text(plan.left_out))
-    page.paragraph(_closing_line(len(rows), len(puts_back), len(missing), len(unrecorded)), "bold")
+    page.paragraph(_closing_line(len(rows), len(puts_back), len(missing), len(unrecorded), len(moving)), "bold")
     return page.text()
 
 
 def _outside_rows(
-    plan: Plan, puts_back: set[tuple[Address, str]], correction: Plan | None, clock: words.InstantWriter
+    plan: Plan, becomes: Mapping[tuple[Address, str], str], correction: Plan | None, clock: words.InstantWriter
 ) -> list[list[Cell]]:
-    """Address, path, from -> to, since when, and what becomes of it."""
-    rows: list[list[Cell]] = []
+    """Address, path, from -> to, since when, and what becomes of it, as far as `becomes` knows that by its path."""
     refused = _refusals(plan, correction) if correction is not None else {}
-    for left in plan.left_alone:
-        way = ""
+
+    def way(left: LeftAlone) -> str:
         if left.address in refused:
-            way = refused[left.address]
-        elif (left.address, left.path) in puts_back:
-            way = "put back by `statetool drift --correct`"
-        elif correction is not None or left.cause is Cause.BOTH:
-            way = words.way_back(plan, left)
-        rows.append(
-            [
-                cell(str(left.address)),
-                cell(left.path),
-                cell(words.outside_text(left)),
-                cell(words.seen_text(left, clock)),
-                cell(way),
-            ]
-        )
+            return refused[left.address]
+        if (left.address, left.path) in becomes:
+            return becomes[left.address, left.path]
+        is_known = correction is not None or left.cause is Cause.BOTH
+        return words.way_back(plan, left) if is_known else ""
+
+    ways = words.told_once((left.address, way(left)) for left in plan.left_alone)
+    rows = [
+        [
+            cell(str(left.address)),
+            cell(left.path),
+            cell(words.outside_text(left)),
+            cell(words.seen_text(left, clock)),
+            cell(way_of_left),
+        ]
+        for left, way_of_left in zip(plan.left_alone, ways, strict=True)
+    ]
     for change in plan.changes:
         rows += [_corrected_row(str(change.address), f) for f in change.fields if f.cause is Cause.DRIFT]
     return rows
@@ -94,8 +101,7 @@ def _refusals(plan: Plan, correction: Plan) -> dict[Address, str]:
 def _corrected_row(address: str, change: FieldChange) -> list[Cell]:
     """A field that the plan itself puts back: its wish is where the plan leads to."""
     wish, observed = (words.value_text(change.path, side) for side in (change.after, change.before))
-    way = "put back by `statetool drift --correct`"
-    return [cell(address), cell(change.path), cell(f"{wish} -> {observed}"), cell(""), cell(way)]
+    return [cell(address), cell(change.path), cell(f"{wish} -> {observed}"), cell(""), cell(_PUT_BACK)]
 
 
 def _finding_rows(findings: Sequence[Finding]) -> list[list[Cell]]:
@@ -110,8 +116,11 @@ def _add_section(page: Page, title: str, rows: Sequence[Sequence[Cell]], *, keep
     page.table(rows, keep=keep)
 
 
-def _closing_line(outside: int, puts_back: int, missing: int, unrecorded: int) -> str:
+def _closing_line(outside: int, puts_back: int, missing: int, unrecorded: int, moving: int) -> str:
     facts = [f"{words.plural(outside, 'value')} changed outside, {puts_back} to be put back"] if outside else []
     facts += [f"{words.plural(missing, 'component')} missing"] if missing else []
     facts += [f"{words.plural(unrecorded, 'component')} not recorded"] if unrecorded else []
+    if not facts and moving:
+        return f"No drift in what could be compared; {words.plural(moving, 'component')} busy."
+    facts += [f"{words.plural(moving, 'component')} busy"] if moving else []
     return f"Drift: {'; '.join(facts)}." if facts else "No drift: what runs is what was last applied."

@@ -154,6 +154,7 @@ def _rules_part(plan: Plan) -> str:
 
 def _left_out_parts(plan: Plan, clock: words.InstantWriter) -> list[str]:
     """Everything the plan does not do, and why; then the warnings."""
+    ways = words.told_once((left.address, words.way_back(plan, left)) for left in plan.left_alone)
     left_alone = [
         [
             _name(left.address),
@@ -161,9 +162,9 @@ def _left_out_parts(plan: Plan, clock: words.InstantWriter) -> list[str]:
             for_markdown_cell(words.value_text(left.path, left.wish)),
             for_markdown_cell(words.value_text(left.path, left.observed)),
             for_markdown_cell(words.seen_text(left, clock)),
-            for_markdown_sentence(words.way_back(plan, left)),
+            for_markdown_sentence(way),
         ]
-        for left in plan.left_alone
+        for left, way in zip(plan.left_alone, ways, strict=True)
     ]
     rejections = [
         [_name(r.address), for_markdown_cell(r.rejection.version), for_markdown_cell(r.rejection.reason)]

@@ -145,15 +145,16 @@ def _add_left_alone(page: Page, plan: Plan, clock: words.InstantWriter) -> None:
     if not plan.left_alone:
         return
     _heading(page, f"Changed outside, left alone ({len(plan.left_alone)}):", "yellow")
+    ways = words.told_once((left.address, words.way_back(plan, left)) for left in plan.left_alone)
     rows = [
         [
             cell(str(left.address)),
             cell(left.path),
             cell(words.outside_text(left)),
             cell(words.seen_text(left, clock), "dim"),
-            cell(words.way_back(plan, left), "dim"),
+            cell(way, "dim"),
         ]
-        for left in plan.left_alone
+        for left, way in zip(plan.left_alone, ways, strict=True)
     ]
     page.table(rows, keep=3)
 

@@ -29,7 +29,9 @@ from statetool.core.plan import (
 
 NONE = "(none)"
 PROJECT = "(project)"
-_VERSION_PATHS = frozenset({"version", "gray.version"})
+_SHORT_ENOUGH = 40
+"""Reasons up to this length are repeated from line to line."""
+
 _PERCENT_PATHS = frozenset({"gray.weight", "weight"})
 _CAUSES: Mapping[Cause, str] = {
     Cause.ADOPT: "first time recorded",
@@ -278,15 +280,32 @@ def outside_text(left: LeftAlone) -> str:
     return f"{value_text(left.path, left.wish)} -> {value_text(left.path, left.observed)}"
 
 
+def told_once(reasons: Iterable[tuple[Address, str]]) -> list[str]:
+    """The reasons of lines about components; what a line of the same component told before is `likewise`, as far as
+    it is longer than that."""
+    told: set[tuple[Address, str]] = set()
+    texts = []
+    for address, reason in reasons:
+        is_told = len(reason) > _SHORT_ENOUGH and (address, reason) in told
+        texts.append("likewise" if is_told else reason)
+        told.add((address, reason))
+    return texts
+
+
 def way_back(plan: Plan, left: LeftAlone) -> str:
-    """How a value that was changed outside and left alone could be put back."""
+    """How a value that was changed outside and left alone could be put back, or what keeps it."""
+    if left.kept_by is not None:
+        command = "--correct-drift" if plan.mode == "normal" else "`statetool apply --correct-drift`"
+        return f"{command} does not put it back: {finding_text(left.kept_by)}"
     if left.cause is Cause.BOTH:
         return "the manifest changed too: `statetool apply`"
-    if plan.mode == "drift":
-        # The short permission leaves versions alone, and even the long one permits no upgrade.
-        allow = "" if left.path in _VERSION_PATHS else "allow it with `lifecycle: {drift: correct}`, or "
-        return f"`drift --correct` may not put it back: {allow}`statetool apply --correct-drift`"
-    return "--correct-drift puts it back"
+    if plan.mode == "normal":
+        return "--correct-drift puts it back"
+    if left.permission is None:
+        never = "`drift --correct` never upgrades, promotes or starts a gray release"
+        return f"{never}: `statetool apply --correct-drift` does"
+    allow = f"allow it with `lifecycle: {{drift: {{{left.permission}: correct}}}}`"
+    return f"`drift --correct` may not put it back: {allow}, or `statetool apply --correct-drift`"
 
 
 def seen_text(left: LeftAlone, clock: InstantWriter) -> str:

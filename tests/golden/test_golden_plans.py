@@ -5,13 +5,15 @@ A folder holds the input, as a person would write it, and the plan that follows 
     manifest.yaml        the manifests, as many documents as needed
     world.yaml           a sandbox seed
     world-events.yaml    optional: what happened behind the tool's back, a list of Sandbox.disturb arguments
+    world-oddities.yaml  optional: address -> what a platform may answer and the sandbox never does (see _oddly)
     state.yaml           optional: address -> the wish last applied, with history, rejected and more (see _record)
     options.yaml         optional: correct, overrides, targets, excludes, selectors, with_dependencies, mode, abort,
-                         managed, show_unmanaged, and guards as in statetool.yaml (without that key there are none)
+                         managed, show_unmanaged, approve, and guards as in statetool.yaml (without it there are none)
     expected.txt         the text a person reads: `plan`, or `drift` in mode drift
     expected.json        the plan's document
     expected.md          optional: the Markdown view
 
+README.md lists which rows of the semantics each folder proves; test_golden_rows.py keeps that list whole.
 Expected files are written anew with STATETOOL_UPDATE_GOLDEN=1; what changes by that is to be read against the
 semantics before it is kept: a golden plan is right because the row says so.
 """
@@ -24,7 +26,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ import yaml
 
 from statetool import observing
 from statetool.config import load_settings
+from statetool.core.approval import keep_approved, parse_approval
 from statetool.core.canonical import rule_from_json
 from statetool.core.deploy import Deploy, Deployed, GrayStart, Resources
 from statetool.core.guards import NO_GUARDS, Guards
@@ -79,7 +82,7 @@ ENDPOINT = "sandbox:.statetool/sandbox.db"
 PROJECT = "0123456789abcdef0123456789abcdef"
 NO_DIGEST = "sha256:" + "0" * 64
 RANDOM_JOB = re.compile(r"JOB[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-INPUTS = {"manifest.yaml", "world.yaml", "world-events.yaml", "state.yaml", "options.yaml"}
+INPUTS = {"manifest.yaml", "world.yaml", "world-events.yaml", "world-oddities.yaml", "state.yaml", "options.yaml"}
 OUTPUTS = {"expected.txt", "expected.json", "expected.md"}
 
 
@@ -97,12 +100,13 @@ class Options:
     abort: str = "rollback"
     managed: tuple[str, ...] | None = None
     show_unmanaged: bool = False
+    approve: str | None = None
     guards: dict[str, Any] | None = None
 
     def plan(
         self, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], seen: Observation, correct: bool
     ) -> Plan:
-        return build_plan(
+        plan = build_plan(
             desired,
             recorded,
             seen.observed,
@@ -120,6 +124,7 @@ class Options:
             ),
             guards=self.guards_now,
         )
+        return plan if self.approve is None else keep_approved(plan, parse_approval(self.approve))
 
     @property
     def guards_now(self) -> Guards:
@@ -184,6 +189,9 @@ def _views(folder: Path) -> Iterator[tuple[str, str]]:
             for text, entry in _read(folder / "state.yaml").items()
         }
         seen = asyncio.run(_observe(sandbox, desired, recorded, options.selection))
+        oddities = _read(folder / "world-oddities.yaml")
+        seen = replace(seen, observed=tuple(_oddly(o, oddities.pop(_name(o), {})) for o in seen.observed))
+        assert not oddities, "an oddity of a component that was not observed"
     finally:
         sandbox.close()
     plan = options.plan(desired, recorded, seen, options.correct)
@@ -207,6 +215,28 @@ async def _observe(
     async with ServiceStage(ENDPOINT, PROJECT, auth=None, transport=transport) as platform:
         observed = await observing.observe(platform, desired, recorded, selection)
         return Observation(observed, platform.requests.reads)
+
+
+def _name(observed: Observed) -> str:
+    return f"{observed.address.application}/{observed.address.component}"
+
+
+def _oddly(observed: Observed, oddity: dict[str, Any]) -> Observed:
+    """The component as a platform may show it [U16], where the sandbox always tells: `row_version` is another one,
+    `no_rule`: the detail holds no rule; `none_in_use`: no record is marked as the one in use; `unrecorded` versions
+    have no record."""
+    if not oddity:
+        return observed
+    closer = observed.closer
+    assert closer is not None, "only what is looked at closely can look odd"
+    unrecorded, none_in_use = oddity.pop("unrecorded", []), oddity.pop("none_in_use", False)
+    records = tuple(
+        replace(record, current=record.current and not none_in_use)
+        for record in closer.records
+        if record.version not in unrecorded
+    )
+    rule = None if oddity.pop("no_rule", False) else closer.rule
+    return replace(observed, closer=replace(closer, records=records, rule=rule), **oddity)
 
 
 def _read(path: Path) -> Any:

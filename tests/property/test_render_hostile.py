@@ -182,6 +182,8 @@ def plans(draw: st.DrawFn) -> Plan:
                     st.none() | instants,
                     instants,
                     st.sampled_from([Cause.DRIFT, Cause.BOTH]),
+                    names,
+                    st.none() | st.builds(Finding, texts, st.just("deny"), texts, names, addresses),
                 )
             )
         ),

@@ -162,6 +162,7 @@ def tuples(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(of, max_size=2).map(tuple)
 
 
+findings = st.builds(Finding, text, st.sampled_from(["deny", "warn"]), text, maybe_text, st.none() | addresses)
 plans = st.builds(
     Plan,
     mode=st.sampled_from(["normal", "drift"]),
@@ -174,11 +175,22 @@ plans = st.builds(
     changes=tuples(changes),
     actions=st.lists(actions, max_size=3, unique_by=lambda action: action.id).map(tuple),
     held_back=tuples(st.builds(HeldBack, addresses, text, text, text, maybe_text)),
-    left_alone=tuples(st.builds(LeftAlone, addresses, paths, values, values, maybe_text, text, st.sampled_from(Cause))),
-    blocked=tuples(st.builds(Blocked, addresses, text, text)),
-    findings=tuples(
-        st.builds(Finding, text, st.sampled_from(["deny", "warn"]), text, maybe_text, st.none() | addresses)
+    left_alone=tuples(
+        st.builds(
+            LeftAlone,
+            addresses,
+            paths,
+            values,
+            values,
+            maybe_text,
+            text,
+            st.sampled_from([cause for cause in Cause if cause is not Cause.COMMAND]),
+            maybe_text,
+            st.none() | findings,
+        )
     ),
+    blocked=tuples(st.builds(Blocked, addresses, text, text)),
+    findings=tuples(findings),
     rejections=tuples(st.builds(RejectionSeen, addresses, rejections)),
     counts=st.builds(Counts, numbers, numbers, numbers),
     unmanaged=tuples(addresses),

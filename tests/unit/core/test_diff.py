@@ -6,7 +6,7 @@ import pytest
 from core_builders import content, look, picture, record, see, see_gray, want, wish
 
 from statetool.core.diff import diff_component, needs_closer_look, observed_state
-from statetool.core.model import Desired, Observed, Recorded, Wish
+from statetool.core.model import Desired, Observed, PowerState, Recorded, Wish
 from statetool.core.plan import Cause, FieldChange
 
 ADOPT, DRIFT, MANIFEST, BOTH = Cause.ADOPT, Cause.DRIFT, Cause.MANIFEST, Cause.BOTH
@@ -158,6 +158,14 @@ def test_what_is_only_recorded_is_listed_as_it_is() -> None:
     edited = diff_component(want("1.4.2", replicas=4), record(wish("1.4.1", replicas=2)), see())
     assert edited.fields["version"].changes == (FieldChange("version", "1.4.2", "1.4.2", MANIFEST),)
     assert edited.fields["replicas"].changes == (FieldChange("replicas", 4, 4, MANIFEST),)
+
+
+@pytest.mark.parametrize(("wished", "before"), [("running", "running"), (None, "stopped")])
+def test_a_state_that_a_job_hides_is_shown_as_it_was_wished(wished: PowerState | None, before: str) -> None:
+    """Nobody knows better; where nothing was wished, only the wish is shown."""
+    recorded = record(wish(state=wished)) if wished else None
+    [change] = diff_component(want(state="stopped"), recorded, see(status="UPGRADING")).fields["state"].changes
+    assert (change.before, change.after) == (before, "stopped")
 
 
 def test_a_hidden_number_is_shown_as_it_is_configured() -> None:

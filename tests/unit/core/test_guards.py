@@ -183,6 +183,7 @@ def test_content_rules_count_as_all_traffic() -> None:
     by_weight = record(wish("1.4.2", "1.5.0", 20))
     plan = guarded([want("1.4.2", "1.5.0", content("beta"))], [by_weight], [see_gray()], limit)
     assert "20 % -> 100 % of traffic is a step of 80" in plan.findings[0].message
+    assert "count as 100 %" in plan.denies[0].message
     by_content = record(wish("1.4.2", "1.5.0", content("beta")))
     seen = see_gray(rule=content("beta"))
     assert denies(guarded([want("1.5.0")], [by_content], [seen], limit)) == []

@@ -100,7 +100,10 @@ def full_plan() -> Plan:
             action(3, Verb.CONTINUE_DEPLOY, Risk.TRAFFIC, traffic_percent=100, max_requests=3),
         ),
         held_back=(HeldBack(PAY, "replicas", "busy", "a job is running", "wait"),),
-        left_alone=(LeftAlone(PAY, "replicas", 4, 10, None, T1), LeftAlone(PAY, "version", "1", "2", T0, T1)),
+        left_alone=(
+            LeftAlone(PAY, "replicas", 4, 10, None, T1, permission="replicas"),
+            LeftAlone(PAY, "version", "1", "2", T0, T1, kept_by=Finding("deep_rollback", "deny", "2 versions before")),
+        ),
         blocked=(Blocked(PAY, "version_rejected", "2.2.0 was rolled back"),),
         findings=(
             Finding("version_rejected", "deny", "2.2.0 was rolled back", "name another version", PAY),

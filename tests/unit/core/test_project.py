@@ -304,6 +304,22 @@ def test_mode_drift_reports_a_missing_component() -> None:
     assert codes(plan) == ["COMPONENT_NOT_FOUND"]
 
 
+def test_mode_drift_says_of_a_busy_component_that_it_was_not_compared() -> None:
+    """What a job is moving is neither right nor wrong; the record is kept, and nothing is sent."""
+    for correct in (False, True):
+        plan = plan_all(
+            [want(replicas=4, correct=["replicas"])],
+            [record(wish(replicas=4))],
+            [see(replicas=9, status="UPGRADING")],
+            mode="drift",
+            correct=correct,
+        )
+        [finding] = plan.findings
+        assert (finding.code, finding.severity, finding.address) == ("busy", "warn", address("cart"))
+        assert "status UPGRADING" in finding.message
+        assert (plan.left_alone, plan.actions, plan.held_back, plan.counts.unchanged) == ((), (), (), 0)
+
+
 def test_drift_correct_puts_back_what_it_may_and_lists_the_rest() -> None:
     plan = plan_all(
         [want(name="may", replicas=4, correct=["replicas"]), want(name="must-not", replicas=4)],

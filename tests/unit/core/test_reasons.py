@@ -12,6 +12,7 @@ from statetool.core.chain import DEFERRED
 from statetool.core.diff import FieldDiff
 from statetool.core.model import ReplicaRange, Wish
 from statetool.core.picture import version_picture
+from statetool.core.plan import Finding
 
 
 @pytest.mark.parametrize(("observed", "said"), [(2, "below the range"), (12, "above the range")])
@@ -41,8 +42,10 @@ def test_every_code_of_the_status_table_has_a_row() -> None:
 
 
 def test_what_may_be_put_back_and_is_not() -> None:
-    """The permission was not the reason."""
-    assert "no action leads there" in reasons.left_alone_row("version", is_permitted=True)
+    """The permission was not the reason; or something else keeps it as well."""
+    assert "no action leads there" in reasons.left_alone_row("version", None, is_permitted=True)
+    kept_by = Finding("version_rejected", "deny", "why")
+    assert reasons.left_alone_row("version", kept_by, is_permitted=False).endswith("put it back: version_rejected)")
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,9 @@ def test_a_refresh_launders_no_drift(wished: Any, now: Observed) -> None:
     first = plan_all(desired, state.components.values(), [now], mode="drift", now=NOW)
     second = plan_all(desired, after.components.values(), [now], mode="drift", now=LATER)
     assert first.left_alone
-    assert second.left_alone == first.left_alone
+    # What keeps it may name the instant at which the release was found to be over, which a refresh does not record.
+    assert [replace(entry, kept_by=None) for entry in second.left_alone] == [
+        replace(entry, kept_by=None) for entry in first.left_alone
+    ]
     assert [f.code for f in second.findings] == [f.code for f in first.findings]
     assert record_sightings(after, compare_sightings(after.components, [now], Selection(), LATER)) is after

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from core_builders import (
+    deployed,
     held,
     look,
     plan_one,
@@ -19,6 +20,7 @@ from core_builders import (
     wish,
 )
 
+from statetool.core.deploy import Artifact, Configuration, Resources
 from statetool.core.model import Observed
 from statetool.core.plan import Action, Kind, Risk, SendIf, WishUpdate
 from statetool.core.planner import ComponentPlan
@@ -348,6 +350,36 @@ def test_a_promotion_is_compared_with_the_last_job() -> None:
     action = plan_one(want("1.5.0"), record(wish("1.4.2", "1.5.0")), see_gray(job="JOB-7")).actions[0]
     assert action.precondition == {"status": "graying", "gray.version": "1.5.0", "last_job_id": "JOB-7"}
     assert action.goal == {"status": "ready", "version": "1.5.0"}
+
+
+def test_each_version_is_compared_with_the_one_before_it() -> None:
+    """What a step brings depends on what the step before it left, not on what runs now."""
+
+    def runs(version: str) -> Configuration:
+        return Configuration(Artifact("image", f"shop/cart:{version}"), {}, Resources(), 4)
+
+    closer = look(
+        deployed("1.5.0", "grayrelease"),
+        deployed("1.4.2", current=True),
+        deployed("1.4.1"),
+        rule=20,
+        image="shop/cart:1.5.0",
+        configuration=runs("1.5.0"),
+        past={version: runs(version) for version in ("1.4.2", "1.4.1")},
+    )
+    graying = see("1.4.2", status="GRAYING", closer=closer)
+    recorded = record(wish("1.4.2", "1.5.0", 20))
+
+    def images(planned: ComponentPlan) -> list[tuple[object, object]]:
+        return [(one.before, one.after) for action in planned.actions for one in action.brings if one.path == "image"]
+
+    back = plan_one(want("1.4.1"), recorded, graying, overrides=["rollback_twice"])
+    assert images(back) == [("shop/cart:1.5.0", "shop/cart:1.4.2"), ("shop/cart:1.4.2", "shop/cart:1.4.1")]
+    forth = plan_one(want("2.0.0"), recorded, graying)
+    assert images(forth) == [("shop/cart:1.5.0", "shop/cart:1.4.2"), ("shop/cart:1.4.2", "shop/cart:2.0.0")]
+    assert forth.change is not None
+    [listed] = [field for field in forth.change.fields if field.path == "image"]
+    assert (listed.before, listed.after) == ("shop/cart:1.4.2", "shop/cart:2.0.0")
 
 
 def test_each_wish_waits_for_its_own_actions() -> None:

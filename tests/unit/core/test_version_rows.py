@@ -539,6 +539,40 @@ def test_the_reason_of_a_rejection_is_told() -> None:
     assert "--override version_rejected" in (finding.hint or "")
 
 
+def test_a_version_taken_back_outside_names_no_strange_person() -> None:
+    """Nobody knows who did it; only when it was found."""
+    [finding] = plan_one(
+        want(V), record(wish(BEFORE), rejected=[Rejection(V, NOW, "outside", "x")]), serving(BEFORE)
+    ).findings
+    assert finding.message == f"{V} was taken back outside (found at {NOW}) and does not return by itself"
+
+
+def test_an_unknown_candidate_is_not_looked_for_among_the_records() -> None:
+    """A candidate must be new: one that is recorded has no image either."""
+    [finding] = plan_one(want(V, "2.0.0"), record(wish(V)), serving()).findings
+    assert finding.hint == "write image: URL (or package: URL) inside gray"
+
+
+def test_what_is_unclear_about_a_gray_release_is_told() -> None:
+    """A row of neither version, and a release without a record, are two different things."""
+    [row] = plan_one(want(V), GRAY, see_gray(row="9.9.9")).findings
+    assert "no record names 9.9.9" in row.message
+    [unrecorded] = plan_one(want(V), GRAY, see(V, status="GRAYING", closer=look(V, BEFORE))).findings
+    assert "none is recorded" in unrecorded.message
+    assert row.code == unrecorded.code == "gray_unclear"
+
+
+def test_a_second_step_says_what_it_will_need() -> None:
+    """Planning again is no way out where the next plan is a second rollback in a row."""
+    back, forth = (
+        plan_one(want(stable, "1.6.0"), GRAY, see_gray(older=(BEFORE,))).findings for stable in (BEFORE, "1.4.9")
+    )
+    assert [(f.code, "--override rollback_twice" in (f.hint or "")) for f in (*back, *forth)] == [
+        ("second_step_needed", True),
+        ("second_step_needed", False),
+    ]
+
+
 def test_an_unknown_version_lists_what_could_be_written() -> None:
     [finding] = plan_one(want("2.0.0"), record(wish(V)), serving()).findings
     assert finding.message.endswith("1.4.2, 1.4.1, 1.4.0")

@@ -131,9 +131,7 @@ def readme_plan() -> Plan:
                 traffic_percent=20,
             ),
         ),
-        left_alone=(
-            LeftAlone(Address("shop", "pay"), "replicas", 4, 10, "2026-11-23T00:00:00Z", "2026-11-23T08:32:00Z"),
-        ),
+        left_alone=(_left("pay", "replicas", (4, 10), "2026-11-23T00:00:00Z", "2026-11-23T08:32:00Z"),),
         blocked=(Blocked(Address("shop", "queue"), "version_rejected", "version_rejected"),),
         findings=(
             Finding(
@@ -145,6 +143,11 @@ def readme_plan() -> Plan:
             ),
         ),
     )
+
+
+def _left(name: str, path: str, moved: tuple[Json, Json], right_at: str | None, wrong_at: str) -> LeftAlone:
+    """A value that a permission of its own field would put back."""
+    return LeftAlone(Address("shop", name), path, *moved, right_at, wrong_at, permission=path)
 
 
 def rich_plan() -> Plan:
@@ -162,8 +165,8 @@ def rich_plan() -> Plan:
             ),
         ),
         left_alone=(
-            LeftAlone(Address("shop", "pay"), "replicas", 4, 10, "2026-11-22T23:00:00Z", "2026-11-23T08:32:00Z"),
-            LeftAlone(Address("shop", "mail"), "state", "running", "stopped", None, "2026-11-23T08:40:00Z"),
+            _left("pay", "replicas", (4, 10), "2026-11-22T23:00:00Z", "2026-11-23T08:32:00Z"),
+            _left("mail", "state", ("running", "stopped"), None, "2026-11-23T08:40:00Z"),
         ),
         blocked=(
             Blocked(Address("shop", "queue"), "version_rejected", "denied"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,7 +10,7 @@ from render_golden import check_golden
 from render_plans import make_action, make_change, make_plan, rich_plan
 
 from statetool.core.model import Address
-from statetool.core.plan import Cause, FieldChange, Finding, LeftAlone, Plan, Risk, Verb
+from statetool.core.plan import Cause, FieldChange, Finding, HeldBack, LeftAlone, Plan, Risk, Verb
 from statetool.render.drift import render_drift
 
 PAY = Address("shop", "pay")
@@ -72,3 +73,20 @@ def test_correcting_plan_alone() -> None:
     assert "4 -> 10" in text
     assert "put back by `statetool drift --correct`" in text
     assert text.endswith("Drift: 1 value changed outside, 1 to be put back.")
+
+
+def test_what_a_job_moves_is_no_part_of_the_verdict() -> None:
+    """Nobody may read from a busy component that all is well."""
+    busy = Finding("busy", "warn", "a job is moving it", "look again", PAY)
+    text = render_drift(make_plan(mode="drift", findings=(busy,)))
+    assert "Not compared (1):" in text
+    assert text.endswith("No drift in what could be compared; 1 component busy.")
+    both = render_drift(replace(drifted(), findings=(busy,)), correction=correction())
+    assert both.endswith("Drift: 3 values changed outside, 1 to be put back; 1 component busy.")
+
+
+def test_what_waits_for_another_status_points_to_its_reason() -> None:
+    """The reason stands in its own section, once."""
+    held = HeldBack(PAY, "replicas", "deferred_failed", "replicas 10 -> 4 waits", "look at its last job")
+    text = render_drift(drifted(), correction=make_plan(mode="drift", held_back=(held,)))
+    assert (text.count("can't be put back now"), text.count("replicas 10 -> 4 waits")) == (1, 1)

@@ -217,10 +217,22 @@ def test_instants_without_time_zone_are_utc() -> None:
 
 def test_left_alone_in_drift_mode() -> None:
     """The way back depends on the command that made the plan."""
-    left = readme_plan().left_alone
-    text = render(make_plan(mode="drift", left_alone=(*left, replace(left[0], cause=Cause.BOTH))))
-    assert "`drift --correct` may not put it back" in text
+    [left] = readme_plan().left_alone
+    never, both = replace(left, permission=None), replace(left, cause=Cause.BOTH)
+    text = render(make_plan(mode="drift", left_alone=(left, never, both)))
+    assert "may not put it back: allow it with `lifecycle: {drift: {replicas: correct}}`" in text
+    assert "`drift --correct` never upgrades, promotes or starts a gray release" in text
     assert "the manifest changed too: `statetool apply`" in text
+
+
+def test_what_keeps_a_value_is_told_once() -> None:
+    """A reason with a way out is long, and the paths of one version share it."""
+    [left] = readme_plan().left_alone
+    kept = replace(left, kept_by=Finding("fold_needed", "warn", "2.2.0 serves alone", "write version: 2.2.0"))
+    other = replace(kept, address=Address("shop", "other"))
+    text = render(make_plan(left_alone=(kept, replace(kept, path="state"), other, left)))
+    told = "--correct-drift does not put it back: fold_needed: 2.2.0 serves alone; write version: 2.2.0"
+    assert (text.count(told), text.count("likewise"), text.count("--correct-drift puts it back")) == (2, 1, 1)
 
 
 def test_adopt_without_fields() -> None:
