@@ -154,6 +154,9 @@ def tuples(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
     return st.lists(of, max_size=2).map(tuple)
 
 
+outside = st.sampled_from([Cause.DRIFT, Cause.BOTH])
+"""Causes of what is left alone: nothing that a command asked for."""
+
 plans = st.builds(
     Plan,
     mode=st.sampled_from(["normal", "drift"]),
@@ -166,7 +169,7 @@ plans = st.builds(
     changes=tuples(changes),
     actions=st.lists(actions, max_size=3, unique_by=lambda action: action.id).map(tuple),
     held_back=tuples(st.builds(HeldBack, addresses, text, text, text, maybe_text)),
-    left_alone=tuples(st.builds(LeftAlone, addresses, paths, values, values, maybe_text, text, st.sampled_from(Cause))),
+    left_alone=tuples(st.builds(LeftAlone, addresses, paths, values, values, maybe_text, text, outside)),
     blocked=tuples(st.builds(Blocked, addresses, text, text)),
     findings=tuples(
         st.builds(Finding, text, st.sampled_from(["deny", "warn"]), text, maybe_text, st.none() | addresses)
