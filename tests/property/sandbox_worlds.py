@@ -12,13 +12,14 @@ import contextlib
 import json
 import selectors
 import tempfile
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 from hypothesis import strategies as st
 
 from statetool import observing
@@ -104,6 +105,31 @@ _PROTOCOL: type[Backend] = MemoryBackend
 """Told to the type checker: the stand-in keeps to the protocol."""
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """A changing request, and what anybody could see of its component the moment before it came in.
+
+    `job` is the execution status of the component's last job, in capitals; None where there never was one.
+    """
+
+    name: str
+    verb: str
+    status: str
+    job: str | None
+
+
+class _WatchedTransport(httpx.AsyncBaseTransport):
+    """Tells of every changing request before the sandbox gets it."""
+
+    def __init__(self, sandbox: Sandbox, watch: Callable[[httpx.Request], None]) -> None:
+        self._inner, self._watch = SandboxTransport(sandbox), watch
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "GET":
+            self._watch(request)
+        return await self._inner.handle_async_request(request)
+
+
 @dataclass
 class Shop:
     """One sandbox world with one project's manifests and state. Use it as a context manager."""
@@ -113,6 +139,8 @@ class Shop:
     backend: MemoryBackend = field(default_factory=MemoryBackend)
     events: list[Event] = field(default_factory=list)
     """Of the last run."""
+    arrivals: list[Arrival] = field(default_factory=list)
+    """One for each line of the log, while no faults are set."""
 
     def __enter__(self) -> Shop:
         self._loop = _VirtualLoop()
@@ -192,6 +220,16 @@ class Shop:
 
     # Inside
 
+    def _watch(self, request: httpx.Request) -> None:
+        if self.sandbox.faults():
+            return  # looking would set them off
+        path = request.url.path.removesuffix("/action")
+        detail = self.sandbox.handle("GET", path).body
+        last = self.sandbox.handle("GET", f"/v3/{PROJECT}/cas/jobs/{detail['status']['last_job_id']}").body
+        job = {key.lower(): value for key, value in last["job"].items()}["execution_status"] if "job" in last else None
+        verb = "upgrade" if request.method == "PUT" else json.loads(request.content)["action"]
+        self.arrivals.append(Arrival(detail["name"], verb, detail["status"]["component_status"], job))
+
     def _rows(self) -> list[dict[str, Any]]:
         return list(self.sandbox.handle("GET", f"/v3/{PROJECT}/cas/components", "limit=100").body["components"])
 
@@ -211,7 +249,7 @@ class Shop:
             ENDPOINT,
             PROJECT,
             auth=None,
-            transport=SandboxTransport(self.sandbox),
+            transport=_WatchedTransport(self.sandbox, self._watch),
             jitter=lambda: 0.5,
             clock=self._loop.time,
         ) as platform:

@@ -10,9 +10,10 @@ from budgets import bounded
 from hypothesis import given
 from hypothesis import strategies as st
 from sandbox_worlds import APPLICATION, NAMES, Shop, Story, load, stories
+from status_table import allowed
 
 from statetool.apply.operation import CONFLICT_RETRIES
-from statetool.core.events import RunSummary
+from statetool.core.events import Event, EventType, RunSummary
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass, VersionPicture, Wish
 from statetool.core.picture import seen_of, version_picture
 from statetool.core.plan import Plan
@@ -41,7 +42,8 @@ def ensure_all_done(plan: Plan, summary: RunSummary) -> None:
 
 
 def ensure_only_planned_requests(shop: Shop, plan: Plan, before: int) -> None:
-    """No request is refused, none is sent that is not an action of the plan, none more often than it says.
+    """No request is refused, none is sent that is not an action of the plan, none more often than it says, none in a
+    status that forbids it, none before what it requires.
 
     A platform that still shows the pause after the release has ended is asked to go on, and says no: a few times, then
     the promotion is waited for. Those are the only requests that may be refused.
@@ -58,6 +60,29 @@ def ensure_only_planned_requests(shop: Shop, plan: Plan, before: int) -> None:
         assert verb == "continue_deploy", entry
         promoted[sent] += 1
         assert promoted[sent] <= CONFLICT_RETRIES + 1
+    assert len([entry for entry in shop.log[before:] if entry.status_code == 200]) <= plan.writes
+    ensure_status_allows(shop, plan, before)
+    ensure_in_order(plan, shop.events)
+
+
+def ensure_status_allows(shop: Shop, plan: Plan, before: int) -> None:
+    """By what anybody could see the moment before. A job that runs makes a component busy; only at the pause of a
+    gray release the one that started it may run on."""
+    assert len(shop.arrivals) == len(shop.log)
+    for arrival in shop.arrivals[before:]:
+        assert arrival.verb in allowed(arrival.status, plan.overrides), arrival
+        assert arrival.job in (None, "SUCCEEDED", "FAILED") or arrival.status == "GRAYING", arrival
+
+
+def ensure_in_order(plan: Plan, events: Sequence[Event]) -> None:
+    """Nothing is sent before all that it requires has ended well."""
+    requires = {action.id: action.requires for action in plan.actions}
+    ended: set[str | None] = set()
+    for event in events:
+        if event.type is EventType.ACTION_ACCEPTED and event.action_id is not None:
+            assert set(requires[event.action_id]) <= ended, event
+        if event.type in (EventType.ACTION_COMPLETE, EventType.ACTION_SATISFIED):
+            ended.add(event.action_id)
 
 
 def ensure_settled(shop: Shop, manifest: Manifest, plan: Plan) -> None:
