@@ -308,7 +308,7 @@ def _wait_for(pid: int) -> tuple[int, int]:
 
 
 def _run_pytest(arguments: list[str], *plugins: object) -> int:
-    options = ["-q", "-p", "no:cacheprovider", *([] if isinstance(plugins[0], _Recorder) else ["-x"])]
+    options = ["-q", "--tb=line", "-p", "no:cacheprovider", *([] if isinstance(plugins[0], _Recorder) else ["-x"])]
     return pytest.main([*options, "--rootdir", str(ROOT), *arguments], plugins=list(plugins))
 
 
