@@ -11,51 +11,24 @@ from __future__ import annotations
 import os
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
+from statetool.config_reader import CONFIG_FILE, SettingsReader, bad_variable
 from statetool.core.credentials import AuthMode
 from statetool.endpoints import check_url, is_host, is_loopback, region_of
-from statetool.errors import Diagnostic, InvalidInput, SourceMark, UsageError
+from statetool.errors import Diagnostic, InvalidInput
+from statetool.freeze import Window, parse_windows
 from statetool.manifest.files import ManifestFile, read_file
-from statetool.manifest.nodes import Mapping as MapNode
-from statetool.manifest.nodes import Node, Scalar, plain_value
-from statetool.manifest.nodes import Sequence as ListNode
-from statetool.manifest.structure import Problem, describe, load_rules
-from statetool.manifest.yaml_reader import read_yaml
 
-CONFIG_FILE = "statetool.yaml"
 CLOUD_DOMAIN = "myhuaweicloud.com"
 SANDBOX_PROJECT_ID = "0123456789abcdef0123456789abcdef"
 ALLOW_VARIABLE = "STATETOOL_ALLOW_ENDPOINTS"
 MAX_PLAN_AGE_LIMIT_S = 10 * 365 * 86400
 
 _SANDBOX = "sandbox:"
-_DEFAULTS: Mapping[str, object] = {
-    "mode": "apply",
-    "platform.auth": "auto",
-    "platform.abort": "rollback",
-    "platform.gray_rule_body": "flat",
-    "state.backend": "local",
-    "state.path": ".statetool/state.json",
-    "manifests": ["manifests/"],
-    "limits.parallelism": 10,
-    "limits.jobs_in_flight": 50,
-    "limits.reads_per_second": 20,
-    "limits.writes_per_minute": 300,
-    "limits.max_failures": 5,
-    "limits.job_timeout_s": 1200,
-    "limits.poll_interval_s": 5,
-    "guards.max_plan_age": "24h",
-}
-# The first variable that is set wins. Names of the vendor's Terraform provider first, then of its SDK
-# (servicestage-v3 9.5).
-_VARIABLES: Mapping[str, tuple[str, ...]] = {
-    "platform.region": ("HW_REGION_NAME",),
-    "platform.project_id": ("HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
-}
 IAM_VARIABLES = ("HW_AUTH_URL", "HUAWEICLOUD_SDK_IAM_ENDPOINT")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -67,6 +40,7 @@ class Settings:
     `endpoint` is `https://HOST`, `http://LOOPBACK:PORT` or `sandbox:PATH` as written; `sandbox_path` is set for
     the last. `iam_endpoint` is where tokens and project ids are asked for, empty where no region is known.
     `manage` names the applications that may be changed in mode observe, by name or id; empty in mode apply.
+    `parallelism_of` has the risks with a number of their own, and `scale`; `parallelism` is for the others.
     `project_id` is empty where it is to be looked up. `timezone` None means the system's. `origins` maps dotted
     names (`limits.parallelism`) to `statetool.yaml:12:16`, `environment HW_PROJECT_ID`, `--parallelism` or `default`.
     """
@@ -85,6 +59,7 @@ class Settings:
     state_path: Path
     manifests: tuple[Path, ...]
     parallelism: int
+    parallelism_of: Mapping[str, int]
     jobs_in_flight: int
     reads_per_second: float
     writes_per_minute: float
@@ -92,6 +67,13 @@ class Settings:
     job_timeout_s: float
     poll_interval_s: float
     max_plan_age_s: int
+    max_share: int
+    max_scale_down: int
+    min_replicas: int | None
+    max_weight_step: int | None
+    max_actions: int | None
+    freeze: tuple[Window, ...]
+    freeze_from: Path | None
     timezone: str | None
     origins: Mapping[str, str]
 
@@ -115,7 +97,7 @@ def load_settings(
     asked of the platform, `offline` lets the region be missing: `endpoint` is then empty. Raises InvalidInput with
     every error of file and environment, UsageError for a flag out of range.
     """
-    reader = _Reader(environ, flags)
+    reader = SettingsReader(environ, flags)
     settings = _load(reader, directory, offline, text)
     if reader.diagnostics:
         raise InvalidInput(sorted(reader.diagnostics, key=_place))
@@ -140,7 +122,7 @@ class Inspection:
 
 def inspect_settings(directory: Path, environ: Mapping[str, str]) -> Inspection:
     """Settings and all that is wrong with them. Raises nothing for what `load_settings` refuses."""
-    reader = _Reader(environ, {})
+    reader = SettingsReader(environ, {})
     try:
         settings = _load(reader, directory, offline=False, text=None)
     except InvalidInput as error:
@@ -149,7 +131,7 @@ def inspect_settings(directory: Path, environ: Mapping[str, str]) -> Inspection:
     return Inspection(None if "" in reader.refused else settings, found, frozenset(reader.refused))
 
 
-def _load(reader: _Reader, directory: Path, offline: bool, text: str | None) -> Settings:
+def _load(reader: SettingsReader, directory: Path, offline: bool, text: str | None) -> Settings:
     root = Path(os.path.abspath(directory))  # noqa: PTH100 - resolve() would follow links, and names would change
     reader.read(_file_bytes(root) if text is None else text.encode())
     return _build(reader, root, offline)
@@ -161,7 +143,7 @@ def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
     for host in hosts:
         if not is_host(host):
             message = f"must be host names with commas between, but holds {host[:100]!r}"
-            raise InvalidInput([_bad_variable(ALLOW_VARIABLE, message, "write names only: no scheme, port or path")])
+            raise InvalidInput([bad_variable(ALLOW_VARIABLE, message, "write names only: no scheme, port or path")])
     return frozenset(hosts)
 
 
@@ -177,118 +159,13 @@ def _file_bytes(root: Path) -> bytes:
     return data
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
-    value: Any
-    origin: str
-    mark: SourceMark | None = None
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Looks values up by dotted name, and collects what is wrong with them."""
-
-    environ: Mapping[str, str]
-    flags: Mapping[str, object]
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    origins: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
-    _file: dict[str, tuple[Node, SourceMark]] = field(default_factory=dict)
-
-    def read(self, data: bytes) -> None:
-        """Check what statetool.yaml holds against its schema, and keep the values that passed."""
-        result = read_yaml(data, CONFIG_FILE)
-        self.diagnostics.extend(result.diagnostics)
-        if not result.complete:
-            self.refused.add("")
-            return
-        for extra in result.documents[1:]:
-            mark = SourceMark(CONFIG_FILE, extra.root.line, extra.root.column)
-            message, hint = f"{CONFIG_FILE} holds more than one document", "remove the lines with ---"
-            self.diagnostics.append(Diagnostic("several_documents", message, hint, mark))
-        node = result.documents[0].root if result.documents else MapNode({}, CONFIG_FILE, 1, 1)
-        for problem in load_rules("config").check(node):
-            self._note_problem(problem)
-            if problem.code not in ("unknown_key", "missing_key"):  # these two leave the values beside them good
-                self.refused.add(".".join(part for part in problem.path if isinstance(part, str)))
-        self._keep(node, "")
-
-    def _note_problem(self, problem: Problem) -> None:
-        message = problem.before + describe(problem.path, CONFIG_FILE) + problem.after
-        mark = SourceMark(CONFIG_FILE, problem.line, problem.column)
-        self.diagnostics.append(Diagnostic(problem.code, message, problem.hint, mark))
-
-    def _keep(self, node: Node, name: str) -> None:
-        if name in self.refused:
-            return
-        if isinstance(node, MapNode):
-            for key, entry in node.entries.items():
-                self._keep(entry.node, f"{name}.{key}" if name else key)
-            return
-        parts = node.items if isinstance(node, ListNode) else [node]
-        if any(isinstance(part, Scalar) and part.refused for part in parts):
-            self.refused.add(name)  # by the reader, so that no schema judged its value
-        else:
-            self._file[name] = (node, SourceMark(CONFIG_FILE, node.line, node.column))
-
-    def find(self, name: str) -> _Value | None:
-        """The value of that name from the first place that has one, checked; its origin is noted."""
-        found = self._from_flag(name) or self._from_environment(name) or self._from_file(name)
-        if found is None and name in _DEFAULTS:
-            found = _Value(_DEFAULTS[name], "default")
-        self.origins[name] = found.origin if found else "default"
-        return found
-
-    def get(self, name: str) -> Any:
-        """The value of a name that has a default."""
-        found = self.find(name)
-        assert found is not None
-        return found.value
-
-    def is_absent(self, name: str) -> bool:
-        """Whether a name that was not found is truly missing, not written wrongly or in a file that can't be read."""
-        return self.refused.isdisjoint({"", name.partition(".")[0], name})
-
-    def note(self, code: str, message: str, hint: str, value: _Value | None) -> None:
-        """A diagnostic at the place the value came from."""
-        mark = value.mark if value else SourceMark(CONFIG_FILE, 1, 1)
-        if value is not None and mark is None:
-            message = f"{message} ({value.origin})"
-        self.diagnostics.append(Diagnostic(code, message, hint, mark))
-
-    def _from_flag(self, name: str) -> _Value | None:
-        value = self.flags.get(name)
-        if value is None:
-            return None
-        flag = "--" + name.rpartition(".")[2].replace("_", "-")
-        problem = _first_problem(name, value)
-        if problem is not None:
-            raise UsageError(flag + problem.after, hint=problem.hint)
-        return _Value(value, flag)
-
-    def _from_environment(self, name: str) -> _Value | None:
-        for variable in _VARIABLES.get(name, ()):
-            value = self.environ.get(variable, "").strip()
-            if not value:
-                continue
-            problem = _first_problem(name, value)
-            if problem is not None:
-                self.diagnostics.append(_bad_variable(variable, problem.after.strip(), problem.hint))
-            return _Value(value, f"environment {variable}")
-        return None
-
-    def _from_file(self, name: str) -> _Value | None:
-        if name not in self._file:
-            return None
-        node, mark = self._file[name]
-        return _Value(plain_value(node), str(mark), mark)
-
-
-def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
+def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
     region = reader.find("platform.region")
     reader.find("state.backend")  # for its origin: only `local` passes the schema
     endpoint, sandbox_path = _find_endpoint(reader, root, region.value if region else None, offline)
     region_name = region.value if region else _region_of(reader, endpoint)
+    timezone, shared = _find_timezone(reader), reader.find("guards.freeze_from")
+    parallelism, parallelism_of = _find_parallelism(reader)
     return Settings(
         root=root,
         mode=cast(Literal["apply", "observe"], reader.get("mode")),
@@ -303,7 +180,8 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
         gray_rule_body=reader.get("platform.gray_rule_body"),
         state_path=root / str(reader.get("state.path")),
         manifests=tuple(root / location for location in reader.get("manifests")),
-        parallelism=reader.get("limits.parallelism"),
+        parallelism=parallelism,
+        parallelism_of=MappingProxyType(parallelism_of),
         jobs_in_flight=reader.get("limits.jobs_in_flight"),
         reads_per_second=float(reader.get("limits.reads_per_second")),
         writes_per_minute=float(reader.get("limits.writes_per_minute")),
@@ -311,12 +189,19 @@ def _build(reader: _Reader, root: Path, offline: bool) -> Settings:
         job_timeout_s=float(reader.get("limits.job_timeout_s")),
         poll_interval_s=float(reader.get("limits.poll_interval_s")),
         max_plan_age_s=_find_max_plan_age(reader),
-        timezone=_find_timezone(reader),
+        max_share=reader.get("guards.max_share"),
+        max_scale_down=reader.get("guards.max_scale_down"),
+        min_replicas=_find_limit(reader, "guards.min_replicas"),
+        max_weight_step=_find_limit(reader, "guards.max_weight_step"),
+        max_actions=_find_limit(reader, "guards.max_actions"),
+        freeze=_find_freeze(reader, timezone),
+        freeze_from=root / str(shared.value) if shared else None,
+        timezone=timezone,
         origins=MappingProxyType(reader.origins),
     )
 
 
-def _find_manage(reader: _Reader) -> tuple[str, ...]:
+def _find_manage(reader: SettingsReader) -> tuple[str, ...]:
     """Applications that mode observe leaves open. In mode apply all are, so that a list would only seem to limit."""
     found = reader.find("manage")
     if found is None:
@@ -327,7 +212,7 @@ def _find_manage(reader: _Reader) -> tuple[str, ...]:
     return tuple(str(name) for name in found.value)
 
 
-def _find_endpoint(reader: _Reader, root: Path, region: str | None, offline: bool) -> tuple[str, Path | None]:
+def _find_endpoint(reader: SettingsReader, root: Path, region: str | None, offline: bool) -> tuple[str, Path | None]:
     """The endpoint, and the sandbox's world where it is one; an empty endpoint where it is not known."""
     found = reader.find("platform.endpoint")
     if found is None:
@@ -350,7 +235,7 @@ def _find_endpoint(reader: _Reader, root: Path, region: str | None, offline: boo
     return endpoint, None
 
 
-def _region_of(reader: _Reader, endpoint: str) -> str | None:
+def _region_of(reader: SettingsReader, endpoint: str) -> str | None:
     """The region that the platform's own host name holds."""
     region = region_of(endpoint)
     if region is not None:
@@ -358,7 +243,7 @@ def _region_of(reader: _Reader, endpoint: str) -> str | None:
     return region
 
 
-def _find_iam_endpoint(reader: _Reader, endpoint: str, region: str | None) -> str:
+def _find_iam_endpoint(reader: SettingsReader, endpoint: str, region: str | None) -> str:
     """IAM's address, as a variable says, with or without the path that other tools want; a served sandbox is its own
     IAM. No file of a project can name one."""
     for variable in IAM_VARIABLES:
@@ -367,14 +252,14 @@ def _find_iam_endpoint(reader: _Reader, endpoint: str, region: str | None) -> st
             address = written.rstrip("/").removesuffix("/v3").rstrip("/")
             if check_url(address) is not None:
                 hint = "write https://iam.cn-north-4.myhuaweicloud.com/v3; plain http is for this machine only"
-                reader.diagnostics.append(_bad_variable(variable, "is not an address that can be used", hint))
+                reader.diagnostics.append(bad_variable(variable, "is not an address that can be used", hint))
             return address
     if is_loopback(endpoint):
         return endpoint
     return f"https://iam.{region}.{CLOUD_DOMAIN}" if region else ""
 
 
-def _find_project_id(reader: _Reader, endpoint: str) -> str:
+def _find_project_id(reader: SettingsReader, endpoint: str) -> str:
     """The project id, in the platform's lower case. A sandbox, in process or served, has one of its own."""
     found = reader.find("platform.project_id")
     if found is not None:
@@ -384,7 +269,7 @@ def _find_project_id(reader: _Reader, endpoint: str) -> str:
     return ""
 
 
-def _find_max_plan_age(reader: _Reader) -> int:
+def _find_max_plan_age(reader: SettingsReader) -> int:
     value = reader.get("guards.max_plan_age")
     age_s = value if isinstance(value, int) else int(value[:-1]) * _UNIT_S[value[-1]]
     if age_s > MAX_PLAN_AGE_LIMIT_S:
@@ -397,7 +282,35 @@ def _find_max_plan_age(reader: _Reader) -> int:
     return age_s
 
 
-def _find_timezone(reader: _Reader) -> str | None:
+def _find_parallelism(reader: SettingsReader) -> tuple[int, dict[str, int]]:
+    """The number for all risks, or for those that are not named, and the numbers of those that are.
+
+    A flag speaks for all of them.
+    """
+    name, everything = "limits.parallelism", int(reader.get("limits.parallelism"))
+    if reader.origins[name] != "default":
+        return everything, {}
+    found = {key.rpartition(".")[2]: int(reader.get(key)) for key in reader.names_under(name)}
+    if "default" in found:
+        reader.origins[name] = reader.origins.pop(f"{name}.default")
+    return found.pop("default", everything), found
+
+
+def _find_limit(reader: SettingsReader, name: str) -> int | None:
+    """A limit that has no default: None means there is none."""
+    found = reader.find(name)
+    return int(found.value) if found else None
+
+
+def _find_freeze(reader: SettingsReader, timezone: str | None) -> tuple[Window, ...]:
+    reader.find("guards.freeze")  # for its origin
+    node = reader.node("guards.freeze")
+    windows, diagnostics = parse_windows(node, CONFIG_FILE, timezone) if node is not None else ((), [])
+    reader.diagnostics.extend(diagnostics)
+    return windows
+
+
+def _find_timezone(reader: SettingsReader) -> str | None:
     found = reader.find("timezone")
     if found is None:
         return None
@@ -410,17 +323,6 @@ def _find_timezone(reader: _Reader) -> str | None:
     return name
 
 
-def _first_problem(name: str, value: object) -> Problem | None:
-    """What the schema has against a value that stands in no file."""
-    node = Scalar(cast(Any, value), str(value), True, CONFIG_FILE, 1, 1)
-    problems = load_rules("config", *name.split(".")).check(node)
-    return problems[0] if problems else None
-
-
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
     """What has no place in the file comes after what has one."""
     return (diagnostic.mark.line, diagnostic.mark.column) if diagnostic.mark else (2**31, 0)
-
-
-def _bad_variable(variable: str, message: str, hint: str | None) -> Diagnostic:
-    return Diagnostic("bad_environment", f"environment variable {variable} {message}", hint)

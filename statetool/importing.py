@@ -26,7 +26,8 @@ from statetool.core.events import Event
 from statetool.core.matching import find_described
 from statetool.core.model import Address, Application, Desired, Observed, Recorded
 from statetool.core.plan import Finding, Kind, Plan
-from statetool.core.project import Selection, find_closer_looks
+from statetool.core.project import find_closer_looks
+from statetool.core.selection import Selection
 from statetool.errors import Diagnostic, InvalidInput, StatetoolError
 from statetool.manifest.drafting import Drafted, build_drafts
 from statetool.manifest.loader import load_manifests

@@ -14,11 +14,24 @@ from statetool.config import ALLOW_VARIABLE, IAM_VARIABLES, SANDBOX_PROJECT_ID, 
 from statetool.core.credentials import AccessKey, Credentials, kind_of
 from statetool.core.model import Json
 from statetool.core.overview import Overview, Setting
+from statetool.freeze import Window, window_to_json
 from statetool.schema import load_schema
 from statetool.workflow import Project
 
 _FIELDS: Mapping[str, str] = {"state.path": "state_path", "guards.max_plan_age": "max_plan_age_s"}
 """Settings whose field is not called like the last part of their name."""
+_BY_RISK = "limits.parallelism."
+_NOT_SET = frozenset(
+    {
+        "manage",
+        "guards.min_replicas",
+        "guards.max_weight_step",
+        "guards.max_actions",
+        "guards.freeze",
+        "guards.freeze_from",
+    }
+)
+"""Settings that have no default."""
 _DEFAULT = "default"
 
 
@@ -47,20 +60,29 @@ def _order() -> Callable[[str], int]:
         for section, part in sections.items()
         for key in part.get("properties", {"": None})
     ]
-    return {name: number for number, name in enumerate(names)}.__getitem__
+    places = {name: number for number, name in enumerate(names)}
+    return lambda name: places[name] if name in places else places[name.rpartition(".")[0]]
 
 
 def _find(settings: Settings, name: str, origin: str) -> Setting:
     """The effective value; paths as they would be written in the file."""
     if name == "state.backend":
         return Setting(name, "local", origin)
+    if name.startswith(_BY_RISK):
+        return Setting(name, settings.parallelism_of[name.removeprefix(_BY_RISK)], origin)
     value = getattr(settings, _FIELDS.get(name, name.rpartition(".")[2]))
     if isinstance(value, Path):
         return Setting(name, _written(value, settings.root), origin)
     if isinstance(value, tuple):
-        members: list[Json] = [_written(m, settings.root) if isinstance(m, Path) else m for m in value]
+        members = [_member(entry, settings.root) for entry in value]
         return Setting(name, members or None, origin)
     return Setting(name, None if value == "" else value, origin)
+
+
+def _member(entry: Path | Window | str, root: Path) -> Json:
+    if isinstance(entry, Window):
+        return window_to_json(entry)
+    return _written(entry, root) if isinstance(entry, Path) else entry
 
 
 def _written(path: Path, root: Path) -> str:
@@ -77,7 +99,7 @@ def _explain(settings: Settings, credentials: Credentials | None, row: Setting) 
         return Setting(row.name, None, "not set")
     if row.name == "platform.project_id":
         return _explain_project(settings, credentials, row)
-    if row.name == "manage":
+    if row.name in _NOT_SET:
         return Setting(row.name, None, "not set")
     if row.name == "timezone":
         return Setting(row.name, row.value, "that of the system")

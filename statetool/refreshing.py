@@ -18,11 +18,12 @@ from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import OnWait
 from statetool.core.events import Event
 from statetool.core.model import Address, Observed, Recorded
-from statetool.core.project import Selection
 from statetool.core.seen import Sightings, Unsettled, compare_sightings, may_be_synced, record_sightings
+from statetool.core.selection import Selection
 from statetool.core.state import StateFile
 from statetool.errors import Interrupted, StateError
-from statetool.workflow import Project, Session, connect, observe, open_session, with_project_id
+from statetool.observing import observe
+from statetool.workflow import Project, Session, connect, open_session, with_project_id
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
@@ -69,7 +70,8 @@ def refresh_seen(
 
 
 async def _look(session: Session, recorded: Mapping[Address, Recorded], selection: Selection, sync: bool) -> Sightings:
-    chosen = {entry.component_id: address for address, entry in recorded.items() if selection.includes(address)}
+    choice = selection.choose(())
+    chosen = {entry.component_id: address for address, entry in recorded.items() if choice.includes(address)}
     async with connect(session.project) as platform:
         observed = await observe(platform, (), recorded, selection)
         not_synced: list[Unsettled] = []

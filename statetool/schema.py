@@ -31,7 +31,9 @@ SCHEMA_NAMES = (
     "diagnostics",
     "settings",
     "doctor",
+    "explanation",
     "refresh",
+    "rollout",
 )
 
 

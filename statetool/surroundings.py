@@ -28,9 +28,14 @@ _LOCAL_TIME = Path("/etc/localtime")
 _CREDENTIALS_IN_URL = re.compile(r"//[^/@]*@")
 
 
+def utc_now() -> datetime:
+    """This instant, with time zone."""
+    return datetime.now(UTC)
+
+
 def now() -> str:
     """This instant in UTC, RFC 3339 to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def new_id() -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from statetool.backends import OnWait
 from statetool.backends.files import explain
-from statetool.config import CONFIG_FILE, Settings, allowed_hosts, load_settings
+from statetool.config import Settings, allowed_hosts, load_settings
+from statetool.config_reader import CONFIG_FILE
 from statetool.connection import find_credentials
 from statetool.endpoints import is_loopback
 from statetool.errors import StatetoolError, UsageError

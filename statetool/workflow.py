@@ -26,22 +26,20 @@ from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, Lease, OnWait, open_backend
 from statetool.config import Settings
+from statetool.core.approval import Approval, keep_approved
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
-from statetool.core.missing import ensure_gone, find_unlisted
+from statetool.core.guards import judge
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import (
-    Circumstances,
-    Selection,
-    build_plan,
-    ensure_something_selected,
-    find_closer_looks,
-)
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, Interrupted, PlatformError
+from statetool.guarding import guards_at
+from statetool.observing import observe, with_looks
 from statetool.planfile import ensure_plan_fits
 
 if TYPE_CHECKING:
@@ -66,7 +64,9 @@ class Project:
     @property
     def limits(self) -> Limits:
         s = self.settings
-        return Limits(s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s)
+        return Limits(
+            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ class Request:
     """What a person asks a plan to be about. `correct` is --correct-drift, or --correct in mode drift.
 
     `variables` are those of --var, as name and text, and `variable_files` those of --var-file, in the order given.
+    `approval` holds the risks of --approve, where only those are to run.
     """
 
     mode: PlanMode = "normal"
@@ -83,6 +84,7 @@ class Request:
     allow_empty: bool = False
     variables: tuple[tuple[str, str], ...] = ()
     variable_files: tuple[Path, ...] = ()
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +166,7 @@ def plan_observed(
         desired,
         _recorded(state),
         observed,
-        rules=PlanRules(
-            now=surroundings.now(),
-            mode=request.mode,
-            correct=request.correct,
-            overrides=request.overrides,
-            abort_verb=Verb(project.settings.abort),
-            managed=project.settings.managed,
-        ),
+        rules=plan_rules(project, request, surroundings.now()),
         selection=request.selection,
         circumstances=Circumstances(
             endpoint=project.settings.endpoint,
@@ -181,6 +176,19 @@ def plan_observed(
             tool_version=__version__,
             reads=reads,
         ),
+        guards=guards_at(project.settings, surroundings.utc_now()),
+    )
+
+
+def plan_rules(project: Project, request: Request, now: str) -> PlanRules:
+    """By which rules a plan is made: as asked for, and as configured."""
+    return PlanRules(
+        now=now,
+        mode=request.mode,
+        correct=request.correct,
+        overrides=request.overrides,
+        abort_verb=Verb(project.settings.abort),
+        managed=project.settings.managed,
     )
 
 
@@ -200,29 +208,6 @@ def with_project_id(project: Project) -> Project:
     """The same project; where its id was not known, it is looked up at the platform."""
     settings = connection.with_project_id(project.settings, project.credentials, project.allowed_hosts)
     return replace(project, settings=settings)
-
-
-async def observe(
-    platform: ServiceStage,
-    desired: Sequence[Desired],
-    recorded: Mapping[Address, Recorded],
-    selection: Selection,
-) -> tuple[Observed, ...]:
-    """Every component of the applications in question: list pages first, details only where a row can't tell.
-
-    Raises ListIncomplete where a recorded component is in no list, but answers when asked for by its id.
-    """
-    wanted = {entry.address for entry in desired} | set(recorded)
-    ensure_something_selected(selection, wanted)
-    names = {address.application for address in wanted if selection.includes(address)}
-    names |= {record.application_id for address, record in recorded.items() if selection.includes(address)}
-    listed = await platform.fetch_applications()
-    observed = await platform.fetch_components_of([a for a in listed if a.name in names or a.id in names])
-    unlisted = find_unlisted(recorded, listed, observed, selection)
-    ensure_gone(unlisted, await platform.fetch_existing(unlisted))
-    unclear = find_closer_looks(desired, recorded, observed, selection)
-    closer = {entry.component_id: entry for entry in await platform.fetch_closer_looks(unclear)}
-    return tuple(closer.get(entry.component_id, entry) for entry in observed)
 
 
 # --- apply -----------------------------------------------------------------------------------------------------------
@@ -271,6 +256,7 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
     project = with_project_id(project)
     with _apply_session(project, listener, lock_timeout_s) as session:
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
+        plan = _as_approved(plan, request.approval)
         if not plan.can_apply:
             _remember(session, plan, observed)
             return finish(session, plan)
@@ -285,8 +271,17 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
         return run_interruptibly(execute(session, plan, observed, plan_again))
 
 
-def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_timeout_s: float) -> Outcome:
-    """Execute a saved plan, exactly it. Raises PlanFileError where it does not fit this project or this state."""
+def _as_approved(plan: Plan, approval: Approval | None) -> Plan:
+    return plan if approval is None else keep_approved(plan, approval)
+
+
+def apply_saved_plan(
+    project: Project, plan: Plan, listener: Listener, *, approval: Approval | None = None, lock_timeout_s: float
+) -> Outcome:
+    """Execute a saved plan, exactly it, but for what guards refuse by now and what `approval` leaves out.
+
+    Raises PlanFileError where it does not fit this project or this state.
+    """
     project = with_project_id(project)
     settings = project.settings
     with _apply_session(project, listener, lock_timeout_s) as session:
@@ -298,10 +293,12 @@ def apply_saved_plan(project: Project, plan: Plan, listener: Listener, *, lock_t
             now=surroundings.now(),
             max_age_s=settings.max_plan_age_s,
         )
+        # What may be done is judged by the configuration and the calendar of now, not by those of the plan.
+        managed = len(plan.addresses | _recorded(session.state).keys())
+        plan = _as_approved(judge(plan, guards_at(settings, surroundings.utc_now()), managed=managed), approval)
         if not plan.can_apply:
             return finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
-        # What may be changed is judged by the configuration of now, not by that of the plan.
         plan = withhold_unmanaged(plan, settings.managed, {o.application_id: o.address.application for o in observed})
         if not plan.can_apply:
             return finish(session, plan)
@@ -316,8 +313,7 @@ async def _observe_touched(project: Project, plan: Plan) -> tuple[Observed, ...]
         found = [a for a in await platform.fetch_applications() if a.id in applications]
         observed = [o for o in await platform.fetch_components_of(found) if o.component_id in touched]
         unclear = [o for o in observed if o.may_be_releasing]
-        closer = {o.component_id: o for o in await platform.fetch_closer_looks(unclear)}
-        return tuple(closer.get(o.component_id, o) for o in observed)
+        return with_looks(await platform.fetch_closer_looks(unclear), observed)
 
 
 async def _plan_when_idle(
@@ -327,7 +323,7 @@ async def _plan_when_idle(
     project, recorded = session.project, _recorded(session.state)
     async with connect(project) as platform:
         observed = await observe(platform, desired, recorded, request.selection)
-        named = {entry.address.component for entry in desired if request.selection.includes(entry.address)}
+        named = {address.component for address in request.selection.choose(desired).chosen}
         busy = [o for o in observed if o.status_class is StatusClass.BUSY and o.address.component in named]
         if busy and request.mode == "normal":
             await wait_for(session, platform, busy)
@@ -391,6 +387,7 @@ def finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outco
             "still_running": len(summary.still_running),
             "blocked": len(plan.blocked),
             "held_back": len(plan.held_back),
+            "left_out": len(plan.left_out),
             "stale": len(summary.stale),
             "exit_code": int(exit_code),
         },

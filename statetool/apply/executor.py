@@ -19,7 +19,7 @@ from statetool.apply.keeper import StateKeeper
 from statetool.apply.operation import INTERRUPTED, Operation
 from statetool.apply.run import Emitter, Limits, Platform, Run, SharedRun
 from statetool.core.events import EventType
-from statetool.core.model import Address, Observed
+from statetool.core.model import Address, Json, Observed
 from statetool.core.ordering import Graph, Schedule
 from statetool.core.plan import Action, Change, Plan, Verb
 from statetool.errors import StateError
@@ -68,6 +68,8 @@ class _Execution:
         self._error: Exception | None = None
 
     async def run(self) -> None:
+        if self._plan.overrides:
+            self._shared.emitter.emit(EventType.OVERRIDDEN, data={"codes": list[Json](self._plan.overrides)})
         self._keeper.record_plan(self._plan)
         self._save()
         with _cancelled_at_end(asyncio.ensure_future(self._stop.wait())) as stopped:

@@ -18,9 +18,11 @@ from statetool.core.model import Address, Observed, Recorded, Rejection, Version
 from statetool.core.picture import is_worth_recording, seen_of
 from statetool.core.plan import Action, Change, Kind, Plan, WishUpdate
 from statetool.core.state import (
+    Overridden,
     StateFile,
     apply_wish_update,
     record_component,
+    record_overridden,
     record_rejection,
     record_seen,
     record_version_change,
@@ -62,9 +64,12 @@ class StateKeeper:
         return self.state.components.get(address)
 
     def record_plan(self, plan: Plan) -> None:
-        """Everything of a plan that needs no action: records, wishes that hold already, versions ended outside, and
-        what was observed when it was made."""
+        """Everything of a plan that needs no action: records, wishes that hold already, versions ended outside, what
+        was observed when it was made, and which denies it was let through."""
         at = self._run.now()
+        if plan.overrides and plan.can_apply:
+            run = self._run
+            self.state = record_overridden(self.state, Overridden(at, run.run_id, run.user, plan.overrides))
         for change in plan.changes:
             for update in change.updates:
                 if update.after:

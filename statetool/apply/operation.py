@@ -81,7 +81,7 @@ class Operation:
         """Send once the component is idle and as the plan saw it. An ending where nothing is to be sent."""
         begun = self._run.monotonic()
         while True:
-            async with self._shared.slots, self._shared.platform.turn():
+            async with self._shared.slot(self.action.risk), self._shared.platform.turn():
                 early, is_busy = await self._judge()
                 if early is not None:
                     return early
@@ -300,7 +300,7 @@ class Operation:
 
     async def _continue(self) -> bool:
         """Send the next request of a promotion, unless a look with the slot in hand says otherwise."""
-        async with self._shared.slots, self._shared.platform.turn():
+        async with self._shared.slot(self.action.risk), self._shared.platform.turn():
             if not self._wants_another_request(await self._look()):
                 return False
             try:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from statetool.core.events import Event, EventType
 from statetool.core.model import Address, AppliedFrom, Closer, Job, Json, Observed, Recorded
-from statetool.core.plan import Verb
+from statetool.core.plan import Risk, Verb
+
+_SCALE = "scale"
+_SCALING = frozenset({Risk.SCALE_UP, Risk.SCALE_DOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,8 @@ class Limits:
 
     `parallelism` counts actions that are being prepared or sent, `jobs_in_flight` all that have begun and not
     ended: waiting for a job holds no slot of the first. `max_failures` failed actions end the starting of new
-    ones.
+    ones. `parallelism_of` gives risks slots of their own, by name; `scale` is for scale_up and scale_down, as far as
+    they are not named themselves.
     """
 
     parallelism: int = 10
@@ -31,6 +35,7 @@ class Limits:
     max_failures: int = 5
     job_timeout_s: float = 1200
     poll_interval_s: float = 5
+    parallelism_of: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,12 @@ class SharedRun:
         self.recorded = recorded
         self.halted: str | None = None
         self.is_interrupted = False
-        self.slots = asyncio.Semaphore(limits.parallelism)
         self.own_jobs: dict[Address, set[str]] = {}
         self.ended_jobs: set[str] = set()
+        self._slots = asyncio.Semaphore(limits.parallelism)
+        self._slots_of = {name: asyncio.Semaphore(count) for name, count in limits.parallelism_of.items()}
+
+    def slot(self, risk: Risk) -> asyncio.Semaphore:
+        """What an action of that risk holds while it is prepared and sent."""
+        family = _SCALE if risk in _SCALING else str(risk)
+        return self._slots_of.get(str(risk)) or self._slots_of.get(family) or self._slots

@@ -141,7 +141,7 @@ class LocalBackend:
         except StateUnreadable as error:
             raise self._rescue(saved, error.message) from None
         self._ensure_unmoved(before, after, stored, lease)
-        if stored is not None and stored.components == after.components:
+        if stored is not None and (stored.components, stored.overridden) == (after.components, after.overridden):
             return stored
         try:
             self._save(saved)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from statetool.cli.console import Console
 from statetool.cli.options import correct_drift_option, json_option, planning_options, run_options
 from statetool.cli.project import PlanningOptions, open_project
 from statetool.cli.running import ensure_can_approve, run
+from statetool.core.approval import Approval
 from statetool.errors import UsageError
 from statetool.planfile import read_plan
 from statetool.workflow import apply_manifests, apply_saved_plan
@@ -29,6 +31,7 @@ def apply(
     /,
     planfile: Path | None,
     auto_approve: bool,
+    approval: Approval | None,
     parallelism: int | None,
     lock_timeout: float | None,
     correct_drift: bool,
@@ -38,24 +41,27 @@ def apply(
     console: Console = context.obj
     if planfile is not None:
         _ensure_no_planning(context, correct_drift=correct_drift, **planning)
-    ensure_can_approve(console, auto_approve=auto_approve or planfile is not None)
+    ensure_can_approve(console, auto_approve=auto_approve or approval is not None or planfile is not None)
     lock_timeout_s = lock_timeout or 0.0
+    approval = None if auto_approve else approval  # --auto-approve means all
     project = open_project({"limits.parallelism": parallelism})
     if planfile is not None:
         saved = read_plan(planfile)
         return run(
             console,
             project,
-            lambda listener: apply_saved_plan(project, saved, listener, lock_timeout_s=lock_timeout_s),
+            lambda listener: apply_saved_plan(
+                project, saved, listener, approval=approval, lock_timeout_s=lock_timeout_s
+            ),
             auto_approve=True,
             saved=saved,
         ).exit_code
-    request = PlanningOptions(**planning).request(correct=correct_drift)
+    request = replace(PlanningOptions(**planning).request(correct=correct_drift), approval=approval)
     return run(
         console,
         project,
         lambda listener: apply_manifests(project, request, listener, lock_timeout_s=lock_timeout_s),
-        auto_approve=auto_approve,
+        auto_approve=auto_approve or approval is not None,
     ).exit_code
 
 

@@ -43,7 +43,7 @@ def _tell_story(context: click.Context, folder: Path) -> None:
     _say(console, "Do it, and follow every job to its end.")
     _run(context, folder, "apply", "--auto-approve")
     _say(console, "A colleague scales a component in the console, behind our back.")
-    _run(context, folder, "sandbox", "disturb", "shop/pay", "--replicas", "10")
+    _run(context, folder, "sandbox", "disturb", "shop/pay", "--replicas", "8")
     _say(console, "The manifest did not change, so this is drift: shown, and left alone without permission.")
     _run(context, folder, "plan")
     _say(console, "Put it back.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from statetool.cli.console import Console
 from statetool.cli.options import json_option, option, planning_options, run_options
 from statetool.cli.project import PlanningOptions, open_project, timezone_of
 from statetool.cli.running import ensure_can_approve, run
+from statetool.core.approval import Approval
 from statetool.core.events import correction_exit_code, drift_exit_code
 from statetool.core.plan_document import plan_to_shown_document
 from statetool.errors import UsageError
@@ -30,6 +32,7 @@ def drift(
     /,
     correct: bool,
     auto_approve: bool,
+    approval: Approval | None,
     parallelism: int | None,
     lock_timeout: float | None,
     **planning: Any,
@@ -37,8 +40,10 @@ def drift(
     """Report everything that is not as it was last applied. Exit 2 where something is found."""
     request = PlanningOptions(**planning).request("drift", correct=correct)
     if correct:
-        return _correct(console, request, auto_approve, parallelism, lock_timeout or 0.0)
-    _ensure_only_read(auto_approve=auto_approve, parallelism=parallelism, lock_timeout=lock_timeout)
+        request = replace(request, approval=None if auto_approve else approval)
+        approved = auto_approve or approval is not None
+        return _correct(console, request, approved, parallelism, lock_timeout or 0.0)
+    _ensure_only_read(auto_approve=auto_approve, approve=approval, parallelism=parallelism, lock_timeout=lock_timeout)
     project = open_project()
     found, correction = find_drift(project, request)
     if console.is_json:

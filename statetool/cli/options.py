@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from statetool.cli.commands import FOLDER, Option
 from statetool.cli.console import Console, JsonMode
+
+if TYPE_CHECKING:
+    from statetool.core.approval import Approval
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -33,6 +36,18 @@ def read_duration(context: click.Context, parameter: click.Parameter, value: str
         message = f"{value!r} is not a time such as 30, 30s or 5m (a week at most)."
         raise click.BadParameter(message, context, parameter)
     return seconds
+
+
+def read_approval(context: click.Context, parameter: click.Parameter, value: str | None) -> Approval | None:
+    """The risks of `--approve`."""
+    from statetool.core.approval import parse_approval
+
+    if value is None:
+        return None
+    try:
+        return parse_approval(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", context, parameter) from None
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
@@ -57,10 +72,29 @@ def complete_address(context: click.Context, _: click.Parameter, incomplete: str
     return find_addresses(Path(context.meta.get(FOLDER, ".")), incomplete)
 
 
-def selection_options(command: Decorated) -> Decorated:
+def address_options(command: Decorated) -> Decorated:
     """Which addresses: arrive as targets, excludes."""
     command = _addresses_option("--exclude", "excludes", "Not these addresses; repeatable.")(command)
     return _addresses_option("--target", "targets", "Only these addresses; repeatable.")(command)
+
+
+def selection_options(command: Decorated) -> Decorated:
+    """Which components of the manifests: address_options; arrive as selectors and with_dependencies too."""
+    for decorate in reversed(
+        (
+            address_options,
+            option(
+                "--selector",
+                "selectors",
+                multiple=True,
+                metavar="K=V",
+                help="Only with this label: k=v, k!=v, k or !k; repeatable, also with commas; all must hold.",
+            ),
+            option("--with-dependencies", is_flag=True, help="Also everything that these depend on."),
+        )
+    ):
+        command = decorate(command)
+    return command
 
 
 def read_assignments(
@@ -110,7 +144,7 @@ def variable_options(command: Decorated) -> Decorated:
 
 
 def planning_options(command: Decorated) -> Decorated:
-    """What a plan is about: arrive as targets, excludes, overrides, allow_empty, and variable_options."""
+    """What a plan is about: arrive as selection_options, overrides, allow_empty, and variable_options."""
     from statetool.core.plan import OVERRIDABLE
 
     codes = sorted(OVERRIDABLE)
@@ -148,10 +182,17 @@ def lock_timeout_option(command: Decorated) -> Decorated:
 
 
 def run_options(command: Decorated) -> Decorated:
-    """How an apply goes: arrive as auto_approve, parallelism, lock_timeout."""
+    """How an apply goes: arrive as auto_approve, approval, parallelism, lock_timeout."""
     for decorate in reversed(
         (
             option("--auto-approve", is_flag=True, help="Do not ask."),
+            option(
+                "--approve",
+                "approval",
+                metavar="RISKS",
+                callback=read_approval,
+                help="Do not ask, and run only actions of these risks, as in scale_up,traffic:10.",
+            ),
             option("--parallelism", type=int, metavar="N", help="Changing requests at once [default: 10]."),
             lock_timeout_option,
         )

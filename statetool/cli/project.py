@@ -13,11 +13,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from statetool import surroundings
-from statetool.config import CONFIG_FILE, allowed_hosts, load_settings
+from statetool.config import allowed_hosts, load_settings
+from statetool.config_reader import CONFIG_FILE
 from statetool.connection import find_credentials
 from statetool.core.model import Address
 from statetool.core.plan import PlanMode
-from statetool.core.project import Selection
+from statetool.core.selection import Selection, parse_selectors
 from statetool.errors import UsageError
 from statetool.workflow import Project, Request
 
@@ -32,12 +33,17 @@ class PlanningOptions:
     allow_empty: bool = False
     variables: Sequence[tuple[str, str]] = ()
     variable_files: Sequence[Path] = ()
+    selectors: Sequence[str] = ()
+    with_dependencies: bool = False
 
     def request(self, mode: PlanMode = "normal", *, correct: bool = False) -> Request:
+        """Raises UsageError for a selector that is badly written."""
         return Request(
             mode,
             correct,
-            Selection(tuple(self.targets), tuple(self.excludes)),
+            Selection(
+                tuple(self.targets), tuple(self.excludes), parse_selectors(self.selectors), self.with_dependencies
+            ),
             frozenset(self.overrides),
             self.allow_empty,
             tuple(self.variables),

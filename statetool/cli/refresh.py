@@ -9,11 +9,11 @@ import click
 from statetool import __version__
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import json_option, lock_timeout_option, option, selection_options
+from statetool.cli.options import address_options, json_option, lock_timeout_option, option
 from statetool.cli.project import open_project, timezone_of
 from statetool.cli.running import ask_for_yes, ensure_can_approve, tell_lock_wait
-from statetool.core.project import Selection
 from statetool.core.seen import Sightings
+from statetool.core.selection import Selection
 from statetool.errors import ExitCode
 from statetool.refreshing import refresh_seen
 from statetool.render.json import render_document
@@ -24,7 +24,7 @@ from statetool.workflow import Project
 
 @click.command(cls=Command)
 @option("--sync-workload", is_flag=True, help="Have the platform read the workloads again first.")
-@selection_options
+@address_options
 @option("--auto-approve", is_flag=True, help="Do not ask.")
 @lock_timeout_option
 @json_option("document", "One JSON document (schema: refresh); needs --auto-approve.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statetool.cli.console import Console
+from statetool.cli.project import local_timezone
 from statetool.core.state import StateFile, state_to_document
 
 
@@ -13,9 +14,11 @@ def show_state(console: Console, state: StateFile, view_format: str) -> None:
 
         console.out(render_document(state_to_document(state)))
         return
-    from statetool.render.state import render_state_list
+    from statetool.render.state import render_overridden, render_state_list
 
     text = render_state_list(state.components.values())
+    if state.overridden:
+        text += "\n\n" + render_overridden(state.overridden, timezone=local_timezone())
     if view_format == "markdown":
         from statetool.render.harmless import for_markdown_code
 

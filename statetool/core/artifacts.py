@@ -23,7 +23,8 @@ def follow_version(artifact: Artifact, running: str, wanted: str) -> Artifact | 
     if not artifact.url.endswith(running):
         return None
     before = artifact.url.removesuffix(running)
-    # 11.4.2 also ends in 1.4.2: what stands before must part the version from the rest.
-    if before and (before[-1].isalnum() or before[-1] == "."):
+    # 11.4.2 also ends in 1.4.2: what stands before must part the version from the rest. So does the v of v1.4.2.
+    parting = before.removesuffix("v")
+    if parting and (parting[-1].isalnum() or parting[-1] == "."):
         return None
     return replace(artifact, url=before + wanted)

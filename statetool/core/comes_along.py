@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from statetool.core.canonical import resources_to_json, variable_digest
 from statetool.core.deploy import Artifact, Configuration, Deploy, Resources
-from statetool.core.model import Closer, Json
+from statetool.core.model import Closer, Desired, Json, Observed, Recorded
+from statetool.core.picture import matches, version_picture
 from statetool.core.plan import Brought
 from statetool.core.sent_along import RESOURCE_PATHS
 from statetool.core.situation import Step, StepKind
@@ -27,6 +28,20 @@ def comes_along(step: Step, closer: Closer | None, deploy: Deploy) -> tuple[Brou
     else:
         after = None
     return tuple(_compare(closer.configuration, after)) if after is not None else ()
+
+
+def find_past_versions(desired: Desired, recorded: Recorded | None, observed: Observed) -> frozenset[str]:
+    """The earlier versions that a change of version may go back to, of which a person wants to see what they bring."""
+    wanted, closer = desired.wish.picture, observed.closer
+    if wanted is None or closer is None:
+        return frozenset()
+    seen = version_picture(observed, recorded)
+    if matches(wanted, seen):
+        return frozenset()
+    known = {record.version for record in closer.records}
+    shown = {observed.row_version} if seen.gray is None else set()
+    back_to = {version for version in (wanted.stable, seen.stable) if version is not None}
+    return frozenset(back_to & known - shown)
 
 
 def _deployed(before: Configuration, artifact: Artifact | None, deploy: Deploy) -> Configuration:

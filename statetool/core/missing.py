@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from statetool.core.model import Address, Application, Observed, Recorded
-from statetool.core.project import Selection
+from statetool.core.selection import Choice
 from statetool.errors import ListIncomplete
 
 MOST_QUESTIONS = 100
@@ -23,7 +23,7 @@ def find_unlisted(
     recorded: Mapping[Address, Recorded],
     applications: Iterable[Application],
     observed: Iterable[Observed],
-    selection: Selection,
+    choice: Choice,
 ) -> tuple[Recorded, ...]:
     """The selected records to ask for by id, in the order of their addresses.
 
@@ -34,7 +34,7 @@ def find_unlisted(
     seen = {entry.component_id for entry in observed}
     unlisted: dict[str, list[Recorded]] = defaultdict(list)
     for address, record in sorted(recorded.items()):
-        if selection.includes(address) and record.component_id not in seen:
+        if choice.includes(address) and record.component_id not in seen:
             unlisted[record.application_id].append(record)
     asked = [
         record

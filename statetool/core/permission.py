@@ -16,6 +16,7 @@ from statetool.core.chain import show
 from statetool.core.model import Address
 from statetool.core.plan import Action, Blocked, Change, Finding, Plan
 from statetool.core.planner import ComponentPlan
+from statetool.core.withholding import withhold_components
 
 Managed: TypeAlias = "frozenset[str] | None"
 """Applications that may be changed, by name or id. None: all of them (mode apply)."""
@@ -60,32 +61,8 @@ def withhold_unmanaged(plan: Plan, managed: Managed, names: Mapping[str, str]) -
         if change.action_ids and not may_change(managed, name, change.application_id):
             wanted = _describe(change, tuple(actions[i] for i in change.action_ids if i in actions))
             denies[change.address] = observe_mode_deny(change.address, name, wanted)
-    if not denies:
-        return plan
-    blocked = {a: Blocked(a, deny.code, deny.message) for a, deny in denies.items()}
-    blocked.update(_waiting_for(plan, denies))
-    return replace(
-        plan,
-        changes=tuple(change for change in plan.changes if change.address not in blocked),
-        actions=tuple(action for action in plan.actions if action.address not in blocked),
-        blocked=(*plan.blocked, *(blocked[address] for address in sorted(blocked))),
-        findings=(*plan.findings, *(denies[address] for address in sorted(denies))),
-    )
-
-
-def _waiting_for(plan: Plan, denied: Mapping[Address, Finding]) -> dict[Address, Blocked]:
-    """Components of which an action requires, over any number of steps, one that is not sent."""
-    owner = {action.id: action.address for action in plan.actions}
-    source = {address: address for address in denied}
-    found: dict[Address, Blocked] = {}
-    for action in plan.actions:  # what an action requires stands before it
-        because = next((source[owner[r]] for r in action.requires if owner.get(r) in source), None)
-        if because is not None and action.address not in source:
-            source[action.address] = because
-            found[action.address] = Blocked(
-                action.address, str(because), f"depends on {because}, which mode: observe keeps from being changed"
-            )
-    return found
+    refused = {address: Blocked(address, deny.code, deny.message) for address, deny in denies.items()}
+    return withhold_components(plan, refused, list(denies.values()))
 
 
 def _describe(change: Change, actions: tuple[Action, ...]) -> str:

@@ -49,6 +49,8 @@ class Cause(StrEnum):
     MANIFEST = "manifest"
     DRIFT = "drift"
     BOTH = "both"
+    COMMAND = "command"
+    """Asked for by name on the command line; nothing was compared with a wish."""
 
 
 CAUSE_WORDS: Mapping[Cause, str] = {
@@ -56,6 +58,7 @@ CAUSE_WORDS: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "you changed the manifest, and it was changed outside",
+    Cause.COMMAND: "asked for on the command line",
 }
 
 
@@ -221,7 +224,14 @@ OVERRIDABLE = frozenset(
         "failed_component",
         "fold_needed",
         "foreign_gray_release",
+        "freeze",
+        "freeze_unreadable",
         "gray_unclear",
+        "max_actions",
+        "max_scale_down",
+        "max_share",
+        "max_weight_step",
+        "min_replicas",
         "protected",
         "rollback_twice",
         "version_rejected",
@@ -290,6 +300,13 @@ class Plan:
     @property
     def warnings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.severity == "warn")
+
+    @property
+    def addresses(self) -> frozenset[Address]:
+        """Every managed component that the plan names; unchanged ones are recorded, and named only there."""
+        named: list[Change | HeldBack | LeftAlone | Blocked] = [*self.changes, *self.held_back]
+        named += [*self.left_alone, *self.blocked]
+        return frozenset(self.left_out).union(entry.address for entry in named)
 
     @property
     def has_changes(self) -> bool:

@@ -69,7 +69,7 @@ MASKED = "(not shown)"
 def plan_to_shown_document(plan: Plan) -> dict[str, Json]:
     """The document as it is shown: without the values of variables, so that it can't be applied where it has some."""
     masked = [replace(action, parameters=_masked(action.parameters)) for action in plan.actions]
-    return {**plan_to_document(plan), "actions": [_action_to_json(action) for action in masked]}
+    return {**plan_to_document(plan), "actions": [action_to_json(action) for action in masked]}
 
 
 def _masked(parameters: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -92,10 +92,10 @@ def plan_to_document(plan: Plan) -> dict[str, Json]:
         "checksum": "",
         "can_apply": plan.can_apply,
         "changes": [_change_to_json(change) for change in plan.changes],
-        "actions": [_action_to_json(action) for action in plan.actions],
-        "held_back": [_held_back_to_json(entry) for entry in plan.held_back],
-        "left_alone": [_left_alone_to_json(entry) for entry in plan.left_alone],
-        "findings": [_finding_to_json(finding) for finding in plan.findings],
+        "actions": [action_to_json(action) for action in plan.actions],
+        "held_back": [held_back_to_json(entry) for entry in plan.held_back],
+        "left_alone": [left_alone_to_json(entry) for entry in plan.left_alone],
+        "findings": [finding_to_json(finding) for finding in plan.findings],
         "summary": _summary_to_json(plan),
         "api_cost": {"reads": plan.reads, "writes": plan.writes},
         "resource_changes": [_resource_change(change) for change in plan.changes],
@@ -280,7 +280,7 @@ def _read_update(fields: Fields) -> WishUpdate:
     return WishUpdate(field, value, fields.texts("after"))
 
 
-def _action_to_json(action: Action) -> dict[str, Json]:
+def action_to_json(action: Action) -> dict[str, Json]:
     shown: dict[str, Json] = {
         "id": action.id,
         "address": str(action.address),
@@ -332,7 +332,7 @@ def _read_action(fields: Fields) -> Action:
     )
 
 
-def _held_back_to_json(entry: HeldBack) -> dict[str, Json]:
+def held_back_to_json(entry: HeldBack) -> dict[str, Json]:
     return {
         "address": str(entry.address),
         "path": entry.path,
@@ -352,7 +352,7 @@ def _read_held_back(fields: Fields) -> HeldBack:
     )
 
 
-def _left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
+def left_alone_to_json(entry: LeftAlone) -> dict[str, Json]:
     return {
         "address": str(entry.address),
         "path": entry.path,
@@ -376,7 +376,7 @@ def _read_left_alone(fields: Fields) -> LeftAlone:
     )
 
 
-def _finding_to_json(finding: Finding) -> dict[str, Json]:
+def finding_to_json(finding: Finding) -> dict[str, Json]:
     return {
         "code": finding.code,
         "severity": finding.severity,

@@ -140,7 +140,7 @@ def _left_alone(
                 LeftAlone(
                     address=address,
                     path=change.path,
-                    wish=_wished(recorded, change.path),
+                    wish=_nearest_wish(recorded, change),
                     observed=change.before,
                     last_right_at=known.last_right_at if known else None,
                     first_wrong_at=known.first_wrong_at if known else now,
@@ -264,6 +264,14 @@ def _both_warnings(
 def _wished(recorded: Recorded | None, path: str) -> Json:
     """The recorded wish of one path, None where it was not managed."""
     return _paths(recorded.wish).get(path) if recorded is not None else None
+
+
+def _nearest_wish(recorded: Recorded, change: FieldChange) -> Json:
+    """The recorded wish of a path; of a range the bound that is not kept."""
+    wanted = recorded.wish.replicas
+    if change.path == REPLICAS_FIELD and isinstance(wanted, ReplicaRange) and isinstance(change.before, int):
+        return nearest_number(wanted, change.before)
+    return _wished(recorded, change.path)
 
 
 def _paths(wish: Wish) -> dict[str, Json]:

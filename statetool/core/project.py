@@ -1,54 +1,25 @@
 """A whole project: every component planned, ordered across dependencies, denies given their scope.
 
-Owns the selection (`--target`, `--exclude`), what leaves the state, the edges between components and what a
-deny blocks. One component alone is `planner.py`. It must not read anything: all observations are handed in.
+Owns what leaves the state, the edges between components and what a deny blocks. One component alone is `planner.py`,
+what a project's plan is about `selection.py`. It must not read anything: all observations are handed in.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
+from statetool.core.comes_along import find_past_versions
 from statetool.core.diff import needs_closer_look
 from statetool.core.edges import order_across
+from statetool.core.guards import Guards, judge
 from statetool.core.matching import Matching, Pair, match_components
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.permission import refuse_unmanaged
 from statetool.core.plan import Blocked, Change, Counts, Finding, Kind, Plan
 from statetool.core.planner import ComponentPlan, plan_component
+from statetool.core.selection import Choice, Selection, find_left_out_dependencies
 from statetool.core.sequence import PlanRules
-from statetool.errors import UsageError
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which addresses a plan is about: globs over address text. No target means all."""
-
-    targets: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
-
-    def includes(self, address: Address) -> bool:
-        text = str(address)
-        if self.targets and not any(fnmatchcase(text, glob) for glob in self.targets):
-            return False
-        return not any(fnmatchcase(text, glob) for glob in self.excludes)
-
-
-def ensure_something_selected(selection: Selection, addresses: Collection[Address]) -> None:
-    """Refuse a glob that fits no address: a typo must not end in a plan that says all is well. Raises UsageError."""
-    known = sorted({str(address) for address in addresses})
-    for flag, globs in (("--target", selection.targets), ("--exclude", selection.excludes)):
-        for glob in globs:
-            if known and not any(fnmatchcase(text, glob) for text in known):
-                near = difflib.get_close_matches(glob, known, n=3, cutoff=0.5)
-                hint = f"did you mean {' or '.join(near)}?" if near else "`statetool plan` lists the addresses"
-                raise UsageError(f"{flag} {glob} fits no component", code="nothing_selected", hint=hint)
-    if known and not any(selection.includes(address) for address in addresses):
-        raise UsageError(
-            "--target and --exclude together leave no component", code="nothing_selected", hint="widen one of them"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +42,30 @@ def find_closer_looks(
 ) -> tuple[Observed, ...]:
     """The observed components of which detail and records must be read before planning."""
     matching = match_components(desired, recorded, observed)
+    choice = selection.choose(desired)
     return tuple(
         pair.observed
         for pair in matching.pairs
         if pair.observed is not None
-        and selection.includes(pair.desired.address)
+        and choice.includes(pair.desired.address)
         and needs_closer_look(pair.desired, pair.recorded, pair.observed)
     )
+
+
+def find_past_looks(
+    desired: Sequence[Desired],
+    recorded: Mapping[Address, Recorded],
+    observed: Sequence[Observed],
+    selection: Selection,
+) -> tuple[tuple[Observed, frozenset[str]], ...]:
+    """The observed components, looked at closely, whose plan may go back to an earlier version, with those versions."""
+    pairs, choice = match_components(desired, recorded, observed).pairs, selection.choose(desired)
+    looks = (
+        (pair.observed, find_past_versions(pair.desired, pair.recorded, pair.observed))
+        for pair in pairs
+        if pair.observed is not None and choice.includes(pair.desired.address)
+    )
+    return tuple((seen, versions) for seen, versions in looks if versions)
 
 
 def build_plan(
@@ -88,12 +76,14 @@ def build_plan(
     rules: PlanRules,
     selection: Selection,
     circumstances: Circumstances,
+    guards: Guards = Guards(),
 ) -> Plan:
     """The plan of a project, from three values only. The same input gives the same plan, in any order of input."""
     matching = match_components(desired, recorded, observed)
-    selected = [pair for pair in matching.pairs if selection.includes(pair.desired.address)]
+    choice = selection.choose(desired)
+    selected = [pair for pair in matching.pairs if choice.includes(pair.desired.address)]
     planned = {pair.desired.address: _plan_pair(pair, rules) for pair in selected}
-    forgets = _forgets(matching, rules, selection)
+    forgets = _forgets(matching, rules, choice)
     blocked = _find_blocked([pair.desired for pair in matching.pairs], planned)
     runnable = {address: component for address, component in planned.items() if address not in blocked}
     actions = order_across(
@@ -101,8 +91,9 @@ def build_plan(
         {address: component.actions for address, component in runnable.items()},
     )
     everything = list(planned.values())
+    warnings = _warn_of_left_out(matching, choice, rules, {action.address for action in actions})
     changes = [component.change for component in runnable.values() if component.change is not None] + forgets
-    return Plan(
+    plan = Plan(
         mode=rules.mode,
         created_at=rules.now,
         endpoint=circumstances.endpoint,
@@ -115,7 +106,7 @@ def build_plan(
         held_back=tuple(entry for address in runnable for entry in planned[address].held_back),
         left_alone=tuple(entry for component in everything for entry in component.left_alone),
         blocked=tuple(blocked[address] for address in sorted(blocked)),
-        findings=tuple(finding for component in everything for finding in component.findings),
+        findings=(*(finding for component in everything for finding in component.findings), *warnings),
         rejections=tuple(component.rejection for component in everything if component.rejection is not None),
         counts=Counts(
             unchanged=sum(component.is_unchanged for component in everything),
@@ -125,8 +116,9 @@ def build_plan(
         unmanaged=tuple(entry.address for entry in matching.unmanaged),
         reads=circumstances.reads,
         overrides=tuple(sorted(rules.overrides)),
-        left_out=tuple(p.desired.address for p in matching.pairs if not selection.includes(p.desired.address)),
+        left_out=_find_left_out(matching, choice, rules),
     )
+    return judge(plan, guards, managed=len(matching.pairs) + len(matching.left_manifest))
 
 
 def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
@@ -143,7 +135,43 @@ def _plan_pair(pair: Pair, rules: PlanRules) -> ComponentPlan:
     return replace(component, findings=(*pair.findings, *component.findings))
 
 
-def _forgets(matching: Matching, rules: PlanRules, selection: Selection) -> list[Change]:
+def _find_left_out(matching: Matching, choice: Choice, rules: PlanRules) -> tuple[Address, ...]:
+    """What would be planned or forgotten, were everything selected."""
+    described = [pair.desired.address for pair in matching.pairs]
+    forgotten = [entry.address for entry in matching.left_manifest] if rules.mode == "normal" else []
+    return tuple(sorted(address for address in (*described, *forgotten) if not choice.includes(address)))
+
+
+def _warn_of_left_out(
+    matching: Matching, choice: Choice, rules: PlanRules, acting: Collection[Address]
+) -> list[Finding]:
+    pairs = {pair.desired.address: pair for pair in matching.pairs}
+    settled: dict[Address, bool] = {}
+
+    def is_settled(address: Address) -> bool:
+        if address not in settled:
+            settled[address] = _is_settled(pairs[address], rules)
+        return settled[address]
+
+    needs = {address: pair.desired.depends_on for address, pair in pairs.items()}
+    return find_left_out_dependencies(choice, needs, acting, is_settled)
+
+
+def _is_settled(pair: Pair, rules: PlanRules) -> bool:
+    """Whether its list row is enough to know that a component has nothing to do and that nothing is in its way.
+
+    No request is made for what is left out: somebody may leave it out because the platform does not answer for it.
+    """
+    if pair.observed is None:
+        return False
+    if pair.observed.closer is None and needs_closer_look(pair.desired, pair.recorded, pair.observed):
+        return False
+    component = _plan_pair(pair, rules)
+    is_denied = any(finding.severity == "deny" for finding in component.findings)
+    return not (component.actions or component.held_back or is_denied)
+
+
+def _forgets(matching: Matching, rules: PlanRules, choice: Choice) -> list[Change]:
     """Records whose component left the manifests. The platform is not touched."""
     if rules.mode == "drift":
         return []
@@ -157,7 +185,7 @@ def _forgets(matching: Matching, rules: PlanRules, selection: Selection) -> list
             origin=None,
         )
         for entry in matching.left_manifest
-        if selection.includes(entry.address)
+        if choice.includes(entry.address)
     ]
 
 

@@ -75,7 +75,7 @@ _WATCHES: Mapping[Verb, tuple[str, ...]] = {
     Verb.SCALE: (REPLICAS_FIELD,),
     Verb.ROLLBACK: ("version", "gray.version"),
     Verb.ROLLBACK_CURRENT: ("version", "gray.version"),
-    Verb.CONTINUE_DEPLOY: ("gray.version",),
+    Verb.CONTINUE_DEPLOY: ("gray.version", "gray.weight", "gray.rules"),
     Verb.MODIFY_GRAY_RULE: ("gray.version", "gray.weight", "gray.match", "gray.rules"),
     Verb.UPGRADE: ("version",),
 }

@@ -13,7 +13,7 @@ from functools import partial
 from statetool.core.canonical import canonical_text
 from statetool.core.model import Address, Json, Observed, Recorded, Seen, VersionPicture
 from statetool.core.picture import is_worth_recording, picture_paths, seen_of
-from statetool.core.project import Selection
+from statetool.core.selection import Selection
 from statetool.core.state import StateFile, record_seen, transform
 
 _SYNCABLE = frozenset({"RUNNING", "PENDING", "FAILED", "PARTIALLY_FAILED", "UNKNOWN"})
@@ -44,7 +44,8 @@ class Sightings:
     """One look at what is recorded.
 
     `seen` is to be recorded; `missing` are recorded, but not on the platform; `busy` are left as they were seen
-    last; `not_synced` were not asked to be read again; `unchanged` counts the rest.
+    last; `not_synced` were not asked to be read again; `unchanged` counts the rest of what was looked at. `left_out`
+    were not selected.
     """
 
     changes: tuple[SeenChange, ...]
@@ -53,6 +54,7 @@ class Sightings:
     busy: tuple[Unsettled, ...]
     unchanged: int
     not_synced: tuple[Unsettled, ...] = ()
+    left_out: tuple[Address, ...] = ()
 
 
 def may_be_synced(observed: Observed) -> bool:
@@ -73,7 +75,9 @@ def compare_sightings(
     seen: dict[Address, Seen] = {}
     missing: list[Address] = []
     busy: list[Unsettled] = []
-    selected = [entry for address, entry in sorted(recorded.items()) if selection.includes(address)]
+    choice = selection.choose(())
+    selected = [entry for address, entry in sorted(recorded.items()) if choice.includes(address)]
+    left_out = tuple(sorted(address for address in recorded if not choice.includes(address)))
     for entry in selected:
         found = by_id.get(entry.component_id)
         if found is None:
@@ -87,7 +91,7 @@ def compare_sightings(
             if moved:
                 seen[entry.address] = now
     unchanged = len(selected) - len(missing) - len(busy) - len(seen)
-    return Sightings(tuple(changes), seen, tuple(missing), tuple(busy), unchanged, tuple(not_synced))
+    return Sightings(tuple(changes), seen, tuple(missing), tuple(busy), unchanged, tuple(not_synced), left_out)
 
 
 def record_sightings(state: StateFile, sightings: Sightings) -> StateFile:

@@ -253,7 +253,8 @@ class ActionSequence:
             # Only now is it known that the number was changed outside while the status hid it.
             change = FieldChange(REPLICAS_FIELD, configured, nearest_number(wanted, configured), Cause.DRIFT)
             fd = replace(fd, cause=Cause.DRIFT, changes=(change,))
-            may_act = self.rules.permits_drift(self.desired, REPLICAS_FIELD)
+            is_floor = isinstance(wanted, ReplicaRange) and configured < wanted.min and self.rules.mode == "normal"
+            may_act = is_floor or self.rules.permits_drift(self.desired, REPLICAS_FIELD)
             self.revealed = None if may_act else fd
         if not may_act:
             if version_changed:
@@ -284,7 +285,9 @@ class ActionSequence:
             self._add_scale(fd, number, number, SendIf.FEWER)
 
     def _add_scale(self, fd: FieldDiff, wanted: int, before: int, send_if: SendIf = SendIf.ALWAYS) -> str | None:
-        risk = Risk.POWER if wanted == 0 else Risk.SCALE_UP if wanted >= before else Risk.SCALE_DOWN
+        # The worst it may do: nobody knows what comes back, and only FEWER takes nothing away.
+        may_take = wanted < before or send_if is SendIf.DIFFERENT
+        risk = Risk.POWER if wanted == 0 else Risk.SCALE_DOWN if may_take else Risk.SCALE_UP
         move = Move(
             Verb.SCALE,
             risk,

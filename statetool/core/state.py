@@ -57,12 +57,23 @@ from statetool.errors import StateError, StateUnreadable
 FORMAT_VERSION = "1.0"
 FORMAT_MAJOR = 1
 HISTORY_LIMIT = 20
+OVERRIDES_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """One run that let denies through with --override. `by` is user@host, `codes` are sorted."""
+
+    at: str
+    run_id: str
+    by: str
+    codes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StateFile:
     """A whole state. `lineage` is its identity for life; `serial` counts stored contents, 0 before the first;
-    `fence` is that of the lock under which it was stored.
+    `fence` is that of the lock under which it was stored. `overridden` has the newest last.
     """
 
     lineage: str
@@ -70,6 +81,7 @@ class StateFile:
     fence: int
     tool_version: str
     components: Mapping[Address, Recorded] = field(default_factory=dict)
+    overridden: tuple[Overridden, ...] = ()
 
 
 def new_state(lineage: str, tool_version: str) -> StateFile:
@@ -154,6 +166,13 @@ def record_rejection(state: StateFile, address: Address, rejection: Rejection) -
     return _with(state, replace(recorded, rejected=(*others, rejection)))
 
 
+def record_overridden(state: StateFile, entry: Overridden) -> StateFile:
+    """Remember a run that was let through: the newest 50 are kept."""
+    if entry in state.overridden:
+        return state
+    return replace(state, overridden=(*state.overridden, entry)[-OVERRIDES_LIMIT:])
+
+
 def clear_rejection(state: StateFile, address: Address, version: str) -> StateFile:
     """Let a version return. The same state comes back where it was not rejected."""
     recorded = _recorded(state, address)
@@ -178,6 +197,9 @@ def state_header(state: StateFile) -> dict[str, Json]:
         "lineage": state.lineage,
         "serial": state.serial,
         "fence": state.fence,
+        "overridden": [
+            {"at": e.at, "run_id": e.run_id, "by": e.by, "codes": list[Json](e.codes)} for e in state.overridden
+        ],
     }
 
 
@@ -217,6 +239,7 @@ def state_from_document(document: Mapping[str, Json]) -> StateFile:
             fence=fields.integer("fence", minimum=0),
             tool_version=fields.text("tool_version"),
             components={recorded.address: recorded for recorded in components},
+            overridden=_read_overridden(fields) if fields.has("overridden") else (),
         )
     except DocumentError as error:
         raise StateUnreadable(error.message, hint=error.hint) from None
@@ -378,6 +401,13 @@ def _read_recorded(address: Address, fields: Fields) -> Recorded:
             for entry in fields.children("history")
         ),
         rejected=tuple(read_rejection(entry) for entry in fields.children("rejected")),
+    )
+
+
+def _read_overridden(fields: Fields) -> tuple[Overridden, ...]:
+    return tuple(
+        Overridden(entry.text("at"), entry.text("run_id"), entry.text("by"), entry.texts("codes"))
+        for entry in fields.children("overridden")
     )
 
 

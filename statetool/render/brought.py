@@ -5,10 +5,11 @@ Owns the line below an action. It must not decide what is brought (that is `core
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
+from statetool.core.model import Json
 from statetool.core.plan import Action, Brought, FieldChange
-from statetool.render.words import ARTIFACT_PATHS, sides_text, value_text
+from statetool.render.words import ARTIFACT_PATHS, START_PARAMETERS, parameters_text, sides_text, value_text
 
 _ENV = "env."
 _UNCHANGED = "unchanged"
@@ -21,16 +22,23 @@ def brought_text(action: Action, fields: Collection[FieldChange]) -> str:
     """
     listed = [(field.path.removeprefix("gray."), field.after) for field in fields]
     shown = [one for one in action.brings if (one.path, one.after) not in listed]
-    parts = [_one(one) for one in shown if one.path in ARTIFACT_PATHS]
+    parts = [_one(one) for one in shown if one.path in ARTIFACT_PATHS and one.how != _UNCHANGED]
     parts += _variables(shown)
     others = [one for one in shown if one.path not in ARTIFACT_PATHS and not one.path.startswith(_ENV)]
     parts += [_one(one) for one in others if one.how != _UNCHANGED]
-    return f"brings {'; '.join(parts)}" if parts else ""
+    start = START_PARAMETERS & set(_gray(action))
+    starts = [f"starts with {parameters_text({key: _gray(action)[key] for key in sorted(start)})}"] if start else []
+    return "; ".join(starts + ([f"brings {'; '.join(parts)}"] if parts else []))
+
+
+def _gray(action: Action) -> Mapping[str, Json]:
+    gray = action.parameters.get("gray")
+    return gray if isinstance(gray, dict) else {}
 
 
 def _one(one: Brought) -> str:
     before, after = sides_text(one.path, one.before, one.after)
-    return f"{one.path} {after}, unchanged" if one.how == _UNCHANGED else f"{one.path} {before} -> {after}"
+    return f"{one.path} {before} -> {after}"
 
 
 def _variables(shown: Iterable[Brought]) -> list[str]:
@@ -38,6 +46,6 @@ def _variables(shown: Iterable[Brought]) -> list[str]:
     variables = [one for one in shown if one.path.startswith(_ENV)]
     names = [f"{value_text('', one.path.removeprefix(_ENV))} {one.how}" for one in variables if one.how != _UNCHANGED]
     same = sum(one.how == _UNCHANGED for one in variables)
-    if same:
+    if same and names:
         names.append(f"{same} unchanged")
     return [f"env {', '.join(names)}"] if names else []

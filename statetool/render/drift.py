@@ -46,6 +46,8 @@ def render_drift(
     _add_section(page, "Not recorded yet", _finding_rows(unrecorded), keep=1)
     _add_section(page, "Also found", _finding_rows(others), keep=1)
     page.blank()
+    if plan.left_out:
+        page.paragraph(words.left_out_text(plan.left_out))
     page.paragraph(_closing_line(len(rows), len(puts_back), len(missing), len(unrecorded)), "bold")
     return page.text()
 
@@ -55,12 +57,11 @@ def _outside_rows(
 ) -> list[list[Cell]]:
     """Address, path, from -> to, since when, and what becomes of it."""
     rows: list[list[Cell]] = []
-    told = {(f.address, f.code) for f in plan.findings}
-    denied = {f.address: f for f in (correction.denies if correction else ()) if (f.address, f.code) not in told}
+    refused = _refusals(plan, correction) if correction is not None else {}
     for left in plan.left_alone:
-        way, deny = "", denied.get(left.address)
-        if deny is not None:
-            way = words.finding_text(deny)
+        way = ""
+        if left.address in refused:
+            way = refused[left.address]
         elif (left.address, left.path) in puts_back:
             way = "put back by `statetool drift --correct`"
         elif correction is not None or left.cause is Cause.BOTH:
@@ -77,6 +78,17 @@ def _outside_rows(
     for change in plan.changes:
         rows += [_corrected_row(str(change.address), f) for f in change.fields if f.cause is Cause.DRIFT]
     return rows
+
+
+def _refusals(plan: Plan, correction: Plan) -> dict[Address, str]:
+    """Why nothing of a component would be put back, where that is not told of the drift itself."""
+    told = {(f.address, f.code) for f in plan.findings}
+    whole = {f.code: words.finding_text(f) for f in correction.denies if f.address is None}
+    refused = {
+        b.address: whole.get(b.because, b.message) for b in correction.blocked if (b.address, b.because) not in told
+    }
+    own = ((f.address, f) for f in correction.denies if (f.address, f.code) not in told)
+    return refused | {address: words.finding_text(f) for address, f in own if address is not None}
 
 
 def _corrected_row(address: str, change: FieldChange) -> list[Cell]:

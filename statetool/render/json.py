@@ -25,6 +25,7 @@ _LEVELS: Mapping[EventType, str] = {
     EventType.ACTION_SKIPPED: "warn",
     EventType.ACTION_STILL_RUNNING: "warn",
     EventType.STOPPING: "warn",
+    EventType.OVERRIDDEN: "warn",
 }
 
 

@@ -84,7 +84,7 @@ def _change_rows(change: Change, actions: Sequence[Action]) -> list[list[str]]:
     beside = _actions_beside(change.fields, actions)
     rows += [[*_field_cells(f), *_action_cells(beside.get(n), change.fields)] for n, f in enumerate(change.fields)]
     rows += [
-        [for_markdown_cell(u.field), "", "", for_markdown_cell(words.update_text(u)), "", ""]
+        [for_markdown_cell(words.update_name(u)), "", "", for_markdown_cell(words.update_text(u)), "", ""]
         for u in words.silent_updates(change)
     ]
     placed = {action.id for action in beside.values()}

@@ -114,6 +114,7 @@ def _add_rows(page: Page, title: str, rows: Iterable[tuple[str, str]], count: in
 def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan | None, *, of_manifests: bool) -> None:
     page.blank()
     command = "statetool drift --correct" if plan.mode == "drift" else "statetool apply"
+    command += ", with the same selection" if plan.left_out else ""
     if remaining is None:
         if not of_manifests and not _is_all_good(plan, summary):
             page.line(cell("Plan again: statetool plan", "bold"))
@@ -124,7 +125,8 @@ def _add_remaining(page: Page, plan: Plan, summary: RunSummary, remaining: Plan 
     elif words.is_settled(remaining):
         # In mode drift a plan is empty as well where the rest of the drift lacks permission.
         is_rest_left = remaining.mode == "drift" and remaining.left_alone
-        page.line(cell("Nothing else may be put back." if is_rest_left else "A new plan is empty.", "green"))
+        empty = "A new plan of the same selection is empty." if remaining.left_out else "A new plan is empty."
+        page.line(cell("Nothing else may be put back." if is_rest_left else empty, "green"))
         warnings = [(str(f.address or words.PROJECT), words.finding_text(f)) for f in remaining.warnings]
         _add_rows(page, "It warns", warnings, len(warnings))
         return

@@ -33,6 +33,8 @@ def render_sightings(
     _add_section(page, "Busy, left as they were seen last", _rows(sightings.busy))
     _add_section(page, "Not read again by the platform in this status", _rows(sightings.not_synced))
     page.blank()
+    if sightings.left_out:
+        page.paragraph(words.left_out_text(sightings.left_out))
     page.paragraph(_closing_line(sightings), "bold")
     return page.text()
 
@@ -56,6 +58,7 @@ def sightings_to_document(sightings: Sightings, serial: int | None, tool_version
         "missing": [str(address) for address in sightings.missing],
         "busy": [_unsettled_to_json(entry) for entry in sightings.busy],
         "not_synced": [_unsettled_to_json(entry) for entry in sightings.not_synced],
+        "left_out": [str(address) for address in sightings.left_out],
         "summary": {
             "changed": len(sightings.seen),
             "unchanged": sightings.unchanged,

@@ -75,7 +75,7 @@ def _still_running(event: Event, subject: str) -> str:
 
 
 def _summary(event: Event, _: str) -> str:
-    keys = ("done", "satisfied", "failed", "stale", "still_running", "not_run", "blocked", "held_back")
+    keys = ("done", "satisfied", "failed", "stale", "still_running", "not_run", "blocked", "held_back", "left_out")
     counts = [f"{_text(event.data, key)} {key.replace('_', ' ')}" for key in keys if event.data.get(key)]
     return "apply ended: " + (", ".join(counts) or "nothing to do")
 
@@ -90,6 +90,7 @@ _REASONS: Mapping[str, str] = {
 _SENTENCES: Mapping[EventType, Callable[[Event, str], str]] = {
     EventType.VERSION: lambda e, _: f"statetool {_text(e.data, 'tool_version')}",
     EventType.WAITING: lambda e, s: f"{s}: waiting, the component is busy ({_text(e.data, 'status')})",
+    EventType.OVERRIDDEN: lambda e, _: f"let through with --override: {_text(e.data, 'codes')}",
     EventType.ACTION_START: lambda _, s: f"{s} started",
     EventType.ACTION_ACCEPTED: _accepted,
     EventType.ACTION_PROGRESS: _progress,

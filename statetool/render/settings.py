@@ -14,7 +14,12 @@ from statetool.render.layout import Cell, Page, cell
 from statetool.render.words import CREDENTIAL_KINDS
 
 _NOTHING = "-"
-_UNITS: Mapping[str, str] = {"guards.max_plan_age": " s"}
+_UNITS: Mapping[str, str] = {
+    "guards.max_plan_age": " s",
+    "guards.max_share": " %",
+    "guards.max_scale_down": " %",
+    "guards.max_weight_step": " %",
+}
 """Of settings whose name does not say it."""
 _ALWAYS_ALLOWED = "those of the platform, and this machine"
 
@@ -33,7 +38,7 @@ def render_overview(overview: Overview, *, width: int | None = None, color: bool
     hosts = given.value if isinstance(given.value, list) else []
     more = [_row(Setting("hosts for credentials", _ALWAYS_ALLOWED, "always"))]
     more += [_row(Setting("more hosts", host, given.origin)) for host in hosts]
-    rows = [_row(setting) for setting in overview.settings]
+    rows = [_row(part) for setting in overview.settings for part in _parts(setting)]
     iam = Setting("tokens are asked for at", overview.iam_endpoint.value, overview.iam_endpoint.origin)
     page.table([*rows, [cell("")], _row(state), _row(shown), *more, _row(iam)], keep=1)
     return page.text()
@@ -57,10 +62,17 @@ def _to_json(setting: Setting) -> Json:
     return {"name": setting.name, "value": setting.value, "origin": setting.origin}
 
 
+def _parts(setting: Setting) -> list[Setting]:
+    """A list of maps takes a line for each of them."""
+    if not isinstance(setting.value, list) or not any(isinstance(entry, dict) for entry in setting.value):
+        return [setting]
+    return [Setting(setting.name, entry, setting.origin) for entry in setting.value]
+
+
 def _row(setting: Setting) -> list[Cell]:
     return [
         cell(setting.name),
-        cell(_value_text(setting.value) + _UNITS.get(setting.name, "")),
+        cell(_NOTHING if setting.value is None else _value_text(setting.value) + _UNITS.get(setting.name, "")),
         cell(setting.origin, "dim"),
     ]
 
@@ -71,7 +83,7 @@ def _value_text(value: Json) -> str:
     if isinstance(value, list):
         return ", ".join(_value_text(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_value_text(item)}" for key, item in value.items())
+        return "; ".join(f"{key} {_value_text(item)}" for key, item in value.items() if item is not None)
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)

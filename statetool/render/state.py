@@ -5,14 +5,16 @@ Owns how recorded values are laid out. It must not compare anything: what drifte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from statetool.core.canonical import gray_to_json, replicas_to_json
 from statetool.core.model import Gray, Recorded, Rejection, Seen, Wish
+from statetool.core.state import Overridden
 from statetool.render import words
 from statetool.render.layout import Cell, Page, cell
 
+_MOST_OVERRIDDEN = 5
 _UNKNOWN = "-"
 _ENDED_OUTSIDE = "ended outside"
 _NEVER_APPLIED = "nothing applied yet"
@@ -26,6 +28,16 @@ def render_state_list(components: Iterable[Recorded]) -> str:
     page = Page()
     rows = [_list_row(recorded) for recorded in sorted(components, key=lambda r: r.address)]
     page.table(rows, keep=4, indent=0)
+    return page.text()
+
+
+def render_overridden(overridden: Sequence[Overridden], *, timezone: ZoneInfo | None = None) -> str:
+    """The newest runs that let denies through, one a line, the newest first. `timezone` None shows instants in UTC."""
+    page = Page()
+    clock = words.InstantWriter(timezone)
+    page.line(cell(f"Let through with --override ({len(overridden)}):"))
+    newest = list(reversed(overridden))[:_MOST_OVERRIDDEN]
+    page.table([[cell(clock.full(o.at)), cell(", ".join(o.codes)), cell(o.by), cell(o.run_id)] for o in newest], keep=4)
     return page.text()
 
 
@@ -71,25 +83,25 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
         ("application id", recorded.application_id),
         ("environment id", recorded.environment_id or _UNKNOWN),
         ("applied", clock.full(recorded.applied_at) if recorded.applied_at else _UNKNOWN),
-        ("applied from", _source_text(recorded)),
+        ("applied from", words.source_text(recorded.applied_from) or _UNKNOWN),
         ("run", recorded.run_id or _UNKNOWN),
     ]
     _add_pairs(page, "", rows)
     _add_pairs(page, "wish, last applied", _wish_rows(recorded))
     if recorded.seen is not None:
-        _add_pairs(page, "last seen", _seen_rows(recorded.seen, clock))
+        _add_pairs(page, "last seen", seen_rows(recorded.seen, clock))
     drifted = [
         (path, f"wrong since {clock.full(d.first_wrong_at)}, last right {_instant(d.last_right_at, clock)}")
         for path, d in recorded.drifted.items()
     ]
     _add_pairs(page, "changed outside", drifted)
     _add_pairs(page, "history", [(h.version, f"{h.verb} at {clock.full(h.at)}") for h in recorded.history])
-    rejected = [(r.version, _rejection_text(r, clock)) for r in recorded.rejected]
+    rejected = [(r.version, rejection_text(r, clock)) for r in recorded.rejected]
     _add_pairs(page, "rejected versions", rejected)
     return page.text()
 
 
-def _rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
+def rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
     """`quota (by run-1 at ..., job JOB7)`, or `ended outside at ...` where no run of ours ended it."""
     job = f", job {rejection.job_id}" if rejection.job_id else ""
     when = f"at {clock.full(rejection.at)}{job}"
@@ -111,14 +123,6 @@ def _add_pairs(page: Page, title: str, rows: Iterable[tuple[str, str]]) -> None:
 
 def _instant(instant: str | None, clock: words.InstantWriter) -> str:
     return clock.full(instant) if instant else "never"
-
-
-def _source_text(recorded: Recorded) -> str:
-    source = recorded.applied_from
-    if source.commit is None:
-        return source.run_url or _UNKNOWN
-    dirty = " with uncommitted changes" if source.dirty else ""
-    return f"commit {source.commit}{dirty}{f', {source.run_url}' if source.run_url else ''}"
 
 
 def _wish_rows(recorded: Recorded) -> list[tuple[str, str]]:
@@ -147,7 +151,8 @@ def _gray_rows(gray: Gray | None) -> list[tuple[str, str]]:
     return rows
 
 
-def _seen_rows(seen: Seen, clock: words.InstantWriter) -> list[tuple[str, str]]:
+def seen_rows(seen: Seen, clock: words.InstantWriter) -> list[tuple[str, str]]:
+    """What was seen last, one value a row."""
     available = _UNKNOWN if seen.available_replicas is None else str(seen.available_replicas)
     total = _UNKNOWN if seen.replicas is None else str(seen.replicas)
     return [

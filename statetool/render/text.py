@@ -79,12 +79,12 @@ def _change_rows(change: Change, actions: Sequence[Action], risk_width: int, lim
     if about:
         rows.append(_Row((), (cell(about),), 4))
     updates = words.silent_updates(change)
-    paths = [field.path for field in change.fields] + [update.field for update in updates]
+    paths = [field.path for field in change.fields] + [words.update_name(update) for update in updates]
     path_width = max((cell(path).width for path in paths), default=0)
     for field in change.fields:
         rows += _field_rows(field, path_width)
     for update in updates:
-        left = (Cell("    "), cell(update.field))
+        left = (Cell("    "), cell(words.update_name(update)))
         rows.append(_Row(left, (cell(words.update_text(update)),), 4 + path_width + GAP))
     return rows + _action_rows(actions, change.fields, risk_width, limit)
 

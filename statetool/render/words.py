@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from statetool.core.canonical import canonical_text
-from statetool.core.model import Address, Json, Replicas
+from statetool.core.model import DEPLOYED_FIELD, Address, AppliedFrom, Json, Replicas
 from statetool.core.plan import (
     Action,
     Blocked,
@@ -36,6 +36,7 @@ _CAUSES: Mapping[Cause, str] = {
     Cause.MANIFEST: "you changed the manifest",
     Cause.DRIFT: "changed outside",
     Cause.BOTH: "changed outside and in the manifest",
+    Cause.COMMAND: "asked for on the command line",
 }
 _CONDITIONS: Mapping[SendIf, str] = {
     SendIf.FEWER: "only if fewer come back",
@@ -58,6 +59,7 @@ def plural(count: int, word: str, many: str | None = None) -> str:
 
 
 ARTIFACT_PATHS = frozenset({"image", "package"})
+START_PARAMETERS = frozenset({"mode", "channel", "first_batch_replicas", "remaining_batches"})
 _TOLD_ALONG = ARTIFACT_PATHS | {"env", "resources"}
 
 
@@ -78,6 +80,8 @@ def value_text(path: str, value: Json) -> str:
         return f"{value_text('', value['min'])}..{value_text('', value.get('max'))}{ceiling}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {value_text(key, item)}" for key, item in value.items())
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value)
 
 
@@ -152,6 +156,11 @@ def update_text(update: WishUpdate) -> str:
     return "recorded: it already is as the manifest says"
 
 
+def update_name(update: WishUpdate) -> str:
+    """What is recorded, as a person calls it."""
+    return "env, resources" if update.field == DEPLOYED_FIELD else update.field
+
+
 def silent_updates(change: Change) -> list[WishUpdate]:
     """Updates of the record that none of the change's field lines speaks of."""
     shown = {field.path.split(".")[0].replace("gray", "version") for field in change.fields}
@@ -184,7 +193,7 @@ def _parameter(key: str, value: Json) -> str:
     if isinstance(value, list):
         return f"{key}=" + ",".join(value_text("", item) for item in value)
     if isinstance(value, dict):
-        return parameters_text(value)
+        return parameters_text({k: v for k, v in value.items() if key != "gray" or k not in START_PARAMETERS})
     return f"{key}={value_text('', value)}"
 
 
@@ -242,13 +251,11 @@ def blocked_rows(plan: Plan) -> list[tuple[str, str]]:
     """
     rows: list[tuple[str, str]] = []
     told: set[tuple[Address | None, str]] = {(f.address, f.code) for f in plan.denies}
-    for finding in (f for f in plan.denies if f.address is None):
-        rows.append((PROJECT, finding_text(finding)))
-        names = [
-            str(b.address) for b in plan.blocked if b.because == finding.code and (b.address, b.because) not in told
-        ]
+    for code in dict.fromkeys(f.code for f in plan.denies if f.address is None):
+        rows += [(PROJECT, finding_text(f)) for f in plan.denies if f.address is None and f.code == code]
+        names = [b.address for b in plan.blocked if b.because == code and (b.address, b.because) not in told]
         if names:
-            rows.append((PROJECT, f"blocks {', '.join(names)}"))
+            rows.append((PROJECT, f"blocks {names_text(names, most=40)}"))
     rows += [(str(f.address), finding_text(f)) for f in plan.denies if f.address is not None]
     for blocked in plan.blocked:
         if (blocked.address, blocked.because) not in told and (None, blocked.because) not in told:
@@ -339,6 +346,8 @@ def opening(plan: Plan) -> str:
         return f"No changes. {plural(count, 'value')} changed outside {verb} left alone."
     if plan.mode == "drift":
         return "No changes. Nothing that was changed outside is to be put back."
+    if plan.left_out:
+        return "No changes. As far as selected, what runs is what the manifests ask for."
     return "No changes. What runs is what the manifests ask for."
 
 
@@ -375,6 +384,12 @@ def actions_of(change: Change, actions: Mapping[str, Action]) -> list[Action]:
     return [actions[i] for i in change.action_ids if i in actions]
 
 
+def source_text(source: AppliedFrom) -> str:
+    """`commit 3f2a1c7 with uncommitted changes, https://...`; empty where neither is known."""
+    commit = f"commit {source.commit}{' with uncommitted changes' if source.dirty else ''}" if source.commit else ""
+    return ", ".join(part for part in (commit, source.run_url) if part)
+
+
 def names_text(addresses: Iterable[Address], most: int = 8) -> str:
     """Addresses in a row, cut with a count behind `most`."""
     names: Sequence[str] = [str(a) for a in addresses]
@@ -388,5 +403,10 @@ def scope_lines(plan: Plan) -> list[str]:
     if plan.overrides:
         lines.append(f"Overridden for this run: {', '.join(plan.overrides)}.")
     if plan.left_out:
-        lines.append(f"{len(plan.left_out)} left out by --target or --exclude: {names_text(plan.left_out)}.")
+        lines.append(left_out_text(plan.left_out))
     return lines
+
+
+def left_out_text(addresses: Sequence[Address]) -> str:
+    """What nobody selected, so that a part is not taken for the whole."""
+    return f"{len(addresses)} left out, not selected: {names_text(addresses)}."

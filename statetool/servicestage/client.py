@@ -145,16 +145,14 @@ class ServiceStage:
     async def fetch_past(self, wanted: Sequence[tuple[Observed, Collection[str]]]) -> tuple[Observed, ...]:
         """The same components in the same order, with what these versions of each ran with in `closer.past`, as far as
         the platform knows: one request a version. One without `closer` comes back as it is."""
-        asked = [(number, version) for number, (o, versions) in enumerate(wanted) if o.closer for version in versions]
-        answers = await _together(*(self.fetch_past_configuration(wanted[n][0], version) for n, version in asked))
-        past: list[dict[str, Configuration]] = [{} for _ in wanted]
-        for (number, version), configuration in zip(asked, answers, strict=True):
-            if configuration is not None:
-                past[number][version] = configuration
-        return tuple(
-            replace(o, closer=o.closer and replace(o.closer, past={**o.closer.past, **known}))
-            for (o, _), known in zip(wanted, past, strict=True)
-        )
+        return tuple(await _together(*(self._fetch_with_past(o, versions) for o, versions in wanted)))
+
+    async def _fetch_with_past(self, observed: Observed, versions: Collection[str]) -> Observed:
+        if observed.closer is None:
+            return observed
+        answers = await _together(*(self.fetch_past_configuration(observed, version) for version in versions))
+        known = {version: found for version, found in zip(versions, answers, strict=True) if found is not None}
+        return replace(observed, closer=replace(observed.closer, past={**observed.closer.past, **known}))
 
     async def fetch_past_configuration(self, observed: Observed, version: str) -> Configuration | None:
         """What a version of the component ran with [endpoint 15]. None where the platform says that it does not know

@@ -187,12 +187,10 @@ class ProjectFolder:
             return world.log()
 
     def sent(self) -> list[str]:
-        """`cart scale`, `search modify_gray_rule`: accepted changing requests in their order."""
+        """`cart scale`, `search modify_gray_rule`, `cart PUT`: accepted changing requests in their order."""
         with self.world() as world:
             names = {row["id"]: row["name"] for row in _rows(world)}
-            return [
-                f"{names[entry.path.split('/')[-2]]} {entry.body['action']}" for entry in world.log() if entry.job_id
-            ]
+            return [_spell(entry, names) for entry in world.log() if entry.job_id]
 
     def look(self, component: str) -> dict[str, Any]:
         """Detail and records of a component, as the API answers them."""
@@ -209,6 +207,12 @@ class ProjectFolder:
 
 
 API = "/v3/0123456789abcdef0123456789abcdef/cas"
+
+
+def _spell(entry: LogEntry, names: dict[str, str]) -> str:
+    """An action by its name; a deployment, which is none, by its method."""
+    parts = entry.path.split("/")
+    return f"{names[parts[-2]]} {entry.body['action']}" if entry.method == "POST" else f"{names[parts[-1]]} PUT"
 
 
 def _rows(world: Sandbox) -> list[dict[str, Any]]:

@@ -48,10 +48,10 @@ def test_drift_is_reported_and_left_alone(project: ProjectFolder) -> None:
     settled(project)
     state = project.state
     project.disturb("shop/cart", replicas=7)
-    project.disturb("shop/pay", replicas=9)
+    project.disturb("shop/pay", replicas=8)
     project.disturb("shop/search", weight=50)
     told = project.run("drift", code=2)
-    for part in ("shop/cart", "4 -> 7", "shop/pay", "4 -> 9", "shop/search", "20 % -> 50 %"):
+    for part in ("shop/cart", "4 -> 7", "shop/pay", "4 -> 8", "shop/search", "20 % -> 50 %"):
         assert part in told.out
     document = project.call("drift", "--json", code=2).document
     assert document["mode"] == "drift"
@@ -64,12 +64,12 @@ def test_correcting_needs_permission(project: ProjectFolder) -> None:
     """What `lifecycle.drift` permits is put back; the rest stays, exit 2; the second run changes nothing more."""
     settled(project)
     project.disturb("shop/cart", replicas=7)
-    project.disturb("shop/pay", replicas=9)
+    project.disturb("shop/pay", replicas=8)
     project.disturb("shop/search", weight=50)
     done = project.run("drift", "--correct", "--auto-approve", code=2)
     assert sorted(project.sent()) == ["cart scale", "search modify_gray_rule"]
     assert "shop/pay" in done.out
-    assert project.shown("pay")[2] == 9
+    assert project.shown("pay")[2] == 8
     sent, state = project.log(), project.state
     project.call("drift", "--correct", "--auto-approve", code=2)
     assert project.log() == sent
@@ -106,7 +106,7 @@ def test_an_edit_of_the_manifest_never_acts_in_a_correction(project: ProjectFold
 def test_apply_corrects_only_when_asked(project: ProjectFolder) -> None:
     """Plain `apply` lists drift without permission; `--correct-drift` puts it back, and a second run does nothing."""
     settled(project)
-    project.disturb("shop/pay", replicas=9)
+    project.disturb("shop/pay", replicas=8)
     listed = project.call("apply", "--auto-approve")
     assert "Changed outside, left alone (1)" in listed.out
     assert project.log() == []
@@ -118,7 +118,7 @@ def test_apply_corrects_only_when_asked(project: ProjectFolder) -> None:
 def test_a_permission_in_the_manifest_lets_apply_correct(project: ProjectFolder) -> None:
     """`lifecycle.drift: correct` is a standing permission."""
     settled(project)
-    project.disturb("shop/cart", replicas=9)
+    project.disturb("shop/cart", replicas=8)
     planned = project.call("plan", "--detailed-exitcode", code=2)
     assert "changed outside" in planned.out.lower()
     project.run("apply", "--auto-approve")
@@ -127,9 +127,9 @@ def test_a_permission_in_the_manifest_lets_apply_correct(project: ProjectFolder)
 
 
 def test_an_edit_over_a_change_outside_warns_with_all_three_values(project: ProjectFolder) -> None:
-    """Wish 4, seen 9, wanted 6: an action, because the manifest changed, and a warning, because somebody else did."""
+    """Wish 4, seen 8, wanted 6: an action, because the manifest changed, and a warning, because somebody else did."""
     settled(project)
-    project.disturb("shop/pay", replicas=9)
+    project.disturb("shop/pay", replicas=8)
     project.edit("manifests/shop.yaml", "  pay:\n    replicas: 4", "  pay:\n    replicas: 6")
     warned = project.call("plan", "--detailed-exitcode", code=2)
     assert "overwrites_outside_change" in warned.out

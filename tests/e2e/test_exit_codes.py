@@ -92,7 +92,7 @@ def edited(folder: Folder) -> None:
 
 def drifted(folder: Folder) -> None:
     settled(folder)
-    folder.project.disturb("shop/pay", replicas=9)
+    folder.project.disturb("shop/pay", replicas=8)
 
 
 def drifted_with_permission(folder: Folder) -> None:
@@ -169,6 +169,19 @@ def rejected(folder: Folder) -> None:
 def rejected_and_wished(folder: Folder) -> None:
     rejected(folder)
     folder.manifest(SAME)
+
+
+def failing_release(folder: Folder) -> None:
+    """The next job of a component that has a gray release open fails."""
+    settled(folder)
+    folder.project.disturb("shop/search", fail_next_job="quota exceeded")
+
+
+def protected_release(folder: Folder) -> None:
+    """Whatever is asked for by hand."""
+    settled(folder)
+    gray = "version: 2.1.0, gray: {version: 2.2.0, weight: 10}, lifecycle: {protected: true}"
+    folder.manifest(f"{SAME}  search: {{{gray}}}\n")
 
 
 def damaged(folder: Folder) -> None:
@@ -251,7 +264,7 @@ ROWS = [
     Row("plan", 4, partly_denied),
     Row("plan --detailed-exitcode", 4, partly_denied),
     Row("plan", 4, rejected_and_wished),
-    Row("plan --override version_rejected", 4, rejected_and_wished),  # what is left needs an upgrade
+    Row("plan --override version_rejected", 0, rejected_and_wished),
     Row("plan", 1, bad_manifest, ERROR),
     Row("plan", 1, bad_config, ERROR),
     Row("plan", 1, no_project, ERROR),
@@ -310,6 +323,20 @@ ROWS = [
     Row("show missing.plan", 1, settled, ERROR),
     Row("show saved.plan", 1, saved_and_spoilt, ERROR),
     Row("show --format html", 64, settled, None),
+    Row("explain shop/cart", 0, fresh, "explanation"),
+    Row("explain shop/cart", 0, edited, "explanation"),
+    Row("explain shop/cart", 0, edited, "explanation", locked=True),
+    Row("explain shop/pay", 0, drifted, "explanation"),
+    Row("explain shop/search", 0, held_back, "explanation"),
+    Row("explain shop/search", 0, settled, "explanation"),  # nobody manages it
+    Row("explain shop/ghost", 0, denied, "explanation"),
+    Row("explain shop/nobody", 1, settled, ERROR),
+    Row("explain shop/cart", 1, bad_manifest, ERROR),
+    Row("explain shop/cart", 1, no_project, ERROR),
+    Row("explain shop/cart", 1, no_credentials, ERROR),
+    Row("explain shop/cart", 1, damaged, ERROR),
+    Row("explain cart", 64, settled, ERROR),
+    Row("explain", 64, settled, ERROR),
     Row("validate", 0, settled, ERROR),
     Row("validate", 1, bad_manifest, ERROR),
     Row("validate", 1, bad_config, ERROR),
@@ -349,6 +376,39 @@ ROWS = [
     Row("rollout clear shop/cart 1.4.2 --reason tested", 5, rejected, None, locked=True),
     Row("rollout clear shop/cart 1.4.2", 64, rejected, None),
     Row("rollout clear cart 1.4.2 --reason tested", 64, rejected, None),
+    Row("rollout status shop/search", 0, settled, "rollout"),
+    Row("rollout status shop/cart", 0, fresh, "rollout"),
+    Row("rollout status shop/search", 0, settled, "rollout", locked=True),
+    Row("rollout status shop/nobody", 1, settled, ERROR),
+    Row("rollout status shop/search", 1, bad_manifest, ERROR),
+    Row("rollout status shop/search", 1, damaged, ERROR),
+    Row("rollout status shop/search", 1, no_credentials, ERROR),
+    Row("rollout status search", 64, settled, ERROR),
+    Row("rollout promote shop/search --auto-approve", 0, settled, "events"),
+    Row("rollout promote shop/search --auto-approve", 3, failing_release, "events"),
+    Row("rollout promote shop/search --auto-approve", 4, protected_release, "events"),
+    Row("rollout promote shop/search --auto-approve", 5, settled, ERROR, locked=True),
+    Row("rollout promote shop/search", 7, settled, None, typed="no\n"),
+    Row("rollout promote shop/cart --auto-approve", 1, settled, ERROR),
+    Row("rollout promote shop/search", 64, settled, ERROR),
+    Row("rollout abort shop/search --auto-approve", 0, settled, "events"),
+    Row("rollout abort shop/search --auto-approve", 4, protected_release, "events"),
+    Row("rollout abort shop/search --auto-approve", 5, settled, ERROR, locked=True),
+    Row("rollout abort shop/search", 7, settled, None, typed="no\n"),
+    Row("rollout abort shop/cart --auto-approve", 1, settled, ERROR),
+    Row("rollout abort shop/search --auto-approve", 1, bad_manifest, ERROR),
+    Row("rollout abort search --auto-approve", 64, settled, ERROR),
+    Row("rollout set-weight shop/search 40 --auto-approve", 0, settled, "events"),
+    Row("rollout set-weight shop/search 10 --auto-approve", 0, settled, "events"),
+    Row("rollout set-weight shop/cart 40 --auto-approve", 0, settled, "events"),
+    Row("rollout set-weight shop/search 40 --auto-approve", 3, failing_release, "events"),
+    Row("rollout set-weight shop/search 40 --auto-approve", 4, protected_release, "events"),
+    Row("rollout set-weight shop/search 40 --auto-approve", 5, settled, ERROR, locked=True),
+    Row("rollout set-weight shop/search 40", 7, settled, None, typed="no\n"),
+    Row("rollout set-weight shop/nobody 40 --auto-approve", 1, settled, ERROR),
+    Row("rollout set-weight shop/search 100 --auto-approve", 64, settled, ERROR),
+    Row("rollout set-weight shop/search 0 --auto-approve", 64, settled, ERROR),
+    Row("rollout set-weight shop/search half --auto-approve", 64, settled, ERROR),
     Row("init", 0, empty_folder, None),
     Row("init new/folder", 0, empty_folder, None),
     Row("init", 1, settled, None),

@@ -55,14 +55,14 @@ def drift(project: ProjectFolder) -> list[tuple[str, str, Any, Any]]:
 def test_what_moved_is_shown_and_recorded_and_stays_drift(project: ProjectFolder) -> None:
     """Values and times; the wish is untouched, `drift` says the same, and may be corrected as before."""
     recorded(project)
-    project.disturb("shop/cart", replicas=9)
+    project.disturb("shop/cart", replicas=8)
     project.disturb("shop/search", weight=50)
     before, told_before = wishes(project), drift(project)
     assert len(told_before) == 2
     told = project.run("refresh", "--auto-approve").out
-    for part in ("shop/cart", "4 -> 9", "gray.weight", "20 % -> 50 %", "last seen", "2 changed, 2 as last seen"):
+    for part in ("shop/cart", "4 -> 8", "gray.weight", "20 % -> 50 %", "last seen", "2 changed, 2 as last seen"):
         assert part in told
-    assert seen(project, "shop/cart")["replicas"] == 9
+    assert seen(project, "shop/cart")["replicas"] == 8
     assert seen(project, "shop/search")["gray"]["weight"] == 50
     assert wishes(project) == before
     assert drift(project) == told_before
@@ -77,7 +77,7 @@ def test_what_moved_is_shown_and_recorded_and_stays_drift(project: ProjectFolder
 def test_a_change_back_is_no_drift_any_more(project: ProjectFolder) -> None:
     """What was seen in between is history."""
     recorded(project)
-    project.disturb("shop/cart", replicas=9)
+    project.disturb("shop/cart", replicas=8)
     project.call("refresh", "--auto-approve")
     project.disturb("shop/cart", replicas=4)
     project.call("refresh", "--auto-approve")
@@ -88,10 +88,10 @@ def test_a_change_back_is_no_drift_any_more(project: ProjectFolder) -> None:
 def test_only_what_is_selected_is_refreshed(project: ProjectFolder) -> None:
     """A glob that fits nothing is a slip."""
     recorded(project)
-    project.disturb("shop/cart", replicas=9)
-    project.disturb("shop/pay", replicas=9)
+    project.disturb("shop/cart", replicas=8)
+    project.disturb("shop/pay", replicas=8)
     project.call("refresh", "--auto-approve", "--target", "shop/c*")
-    assert (seen(project, "shop/cart")["replicas"], seen(project, "shop/pay")["replicas"]) == (9, 4)
+    assert (seen(project, "shop/cart")["replicas"], seen(project, "shop/pay")["replicas"]) == (8, 4)
     project.call("refresh", "--auto-approve", "--exclude", "shop/pay")
     assert seen(project, "shop/pay")["replicas"] == 4
     assert "did you mean shop/pay" in project.run("refresh", "--auto-approve", "--target", "shop/pai", code=64).err
@@ -100,12 +100,12 @@ def test_only_what_is_selected_is_refreshed(project: ProjectFolder) -> None:
 def test_the_document(project: ProjectFolder) -> None:
     """Pure JSON on stdout, by its schema; the serial only where a state was written."""
     recorded(project)
-    project.disturb("shop/cart", replicas=9)
+    project.disturb("shop/cart", replicas=8)
     document = project.run("refresh", "--json", "--auto-approve").document
     assert not list(validator("refresh").iter_errors(document))
     assert {change["path"]: (change["before"], change["after"]) for change in document["changes"]} == {
-        "replicas": (4, 9),
-        "available_replicas": (4, 9),
+        "replicas": (4, 8),
+        "available_replicas": (4, 8),
     }
     assert document["serial"] == project.state["serial"]
     assert document["summary"] == {"changed": 1, "unchanged": 3, "missing": 0, "busy": 0}
@@ -141,13 +141,13 @@ def test_nothing_recorded_yet(project: ProjectFolder) -> None:
 def test_a_person_is_asked(project: ProjectFolder, typed: str, code: int, is_recorded: bool) -> None:
     """After everything was shown; anything but yes is no, and so is Ctrl-C."""
     recorded(project)
-    project.disturb("shop/cart", replicas=9)
+    project.disturb("shop/cart", replicas=8)
     with on_terminal(project, "refresh") as screen:
         screen.until("Only `yes` is taken: ")
-        assert "4 -> 9" in screen.shown
+        assert "4 -> 8" in screen.shown
         screen.type(typed) if typed else screen.child.send_signal(signal.SIGINT)
         assert screen.end() == code
-    assert (seen(project, "shop/cart")["replicas"] == 9) is is_recorded
+    assert (seen(project, "shop/cart")["replicas"] == 8) is is_recorded
     if is_recorded:
         assert project.call("refresh", "--auto-approve").out == "Refresh: 4 as last seen.\n"
 
@@ -195,11 +195,11 @@ def test_mode_observe_allows_it(project: ProjectFolder) -> None:
     """Reading again changes nothing that runs, and a state is ours to write."""
     recorded(project)
     project.configure(more="mode: observe\n")
-    project.disturb("shop/cart", replicas=9)
+    project.disturb("shop/cart", replicas=8)
     project.call("refresh", "--sync-workload", "--auto-approve")
     assert len(project.log()) == 3
-    assert seen(project, "shop/cart")["replicas"] == 9
-    assert drift(project) == [("shop/cart", "replicas", 4, 9)]
+    assert seen(project, "shop/cart")["replicas"] == 8
+    assert drift(project) == [("shop/cart", "replicas", 4, 8)]
 
 
 def test_an_interrupted_wait_records_nothing(project: ProjectFolder) -> None:

@@ -6,7 +6,8 @@ A folder holds the input, as a person would write it, and the plan that follows 
     world.yaml           a sandbox seed
     world-events.yaml    optional: what happened behind the tool's back, a list of Sandbox.disturb arguments
     state.yaml           optional: address -> the wish last applied, with history, rejected and more (see _record)
-    options.yaml         optional: correct, overrides, targets, excludes, mode, abort, managed, show_unmanaged
+    options.yaml         optional: correct, overrides, targets, excludes, selectors, with_dependencies, mode, abort,
+                         managed, show_unmanaged, and guards as in statetool.yaml (without that key there are none)
     expected.txt         the text a person reads: `plan`, or `drift` in mode drift
     expected.json        the plan's document
     expected.md          optional: the Markdown view
@@ -32,8 +33,11 @@ import httpx
 import pytest
 import yaml
 
-from statetool import workflow
+from statetool import observing
+from statetool.config import load_settings
 from statetool.core.canonical import rule_from_json
+from statetool.core.deploy import Deploy, Deployed, GrayStart, Resources
+from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import (
     Address,
     Desired,
@@ -42,6 +46,8 @@ from statetool.core.model import (
     Observed,
     Recorded,
     Rejection,
+    ReplicaRange,
+    Replicas,
     Seen,
     VersionEntry,
     VersionPicture,
@@ -49,8 +55,11 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Plan, Verb
 from statetool.core.plan_document import plan_to_document
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection, parse_selectors
+from statetool.core.sent_along import deployed_by
 from statetool.core.sequence import PlanRules
+from statetool.guarding import guards_at
 from statetool.manifest.loader import load_manifests
 from statetool.render.drift import render_drift
 from statetool.render.json import render_document
@@ -83,9 +92,12 @@ class Options:
     overrides: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    selectors: tuple[str, ...] = ()
+    with_dependencies: bool = False
     abort: str = "rollback"
     managed: tuple[str, ...] | None = None
     show_unmanaged: bool = False
+    guards: dict[str, Any] | None = None
 
     def plan(
         self, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], seen: Observation, correct: bool
@@ -106,11 +118,21 @@ class Options:
             circumstances=Circumstances(
                 ENDPOINT, PROJECT, lineage="golden", serial=len(recorded), tool_version="0.0.0", reads=seen.reads
             ),
+            guards=self.guards_now,
         )
 
     @property
+    def guards_now(self) -> Guards:
+        """What a statetool.yaml with these guards means at the instant of the plan."""
+        if self.guards is None:
+            return NO_GUARDS
+        text = yaml.safe_dump({"version": 1, "platform": {"endpoint": ENDPOINT}, "guards": self.guards})
+        return guards_at(load_settings(PLANS, {}, {}, text=text), datetime.fromisoformat(NOW))
+
+    @property
     def selection(self) -> Selection:
-        return Selection(tuple(self.targets), tuple(self.excludes))
+        selectors = parse_selectors(self.selectors)
+        return Selection(tuple(self.targets), tuple(self.excludes), selectors, self.with_dependencies)
 
 
 @dataclass(frozen=True)
@@ -183,7 +205,7 @@ async def _observe(
 ) -> Observation:
     transport = httpx.ASGITransport(app=create_app(sandbox, token=None))
     async with ServiceStage(ENDPOINT, PROJECT, auth=None, transport=transport) as platform:
-        observed = await workflow.observe(platform, desired, recorded, selection)
+        observed = await observing.observe(platform, desired, recorded, selection)
         return Observation(observed, platform.requests.reads)
 
 
@@ -194,9 +216,9 @@ def _read(path: Path) -> Any:
 def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]]) -> Recorded:
     """One entry of state.yaml as a record.
 
-    The wish: version, gray, replicas, state, restart. `seen` is as it was wished, two hours ago, unless it is
-    given (`seen: null` for never). `drifted: {field: instant of first wrong}`. `of: address` names the component
-    of the world where that is not the address itself, `id` a component that is gone.
+    The wish: version, gray, replicas, state, restart, deployed (what was sent along). `seen` is as it was wished,
+    two hours ago, unless it is given (`seen: null` for never). `drifted: {field: instant of first wrong}`.
+    `of: address` names the component of the world where that is not the address itself, `id` a component that is gone.
     """
     of = Address.parse(entry.pop("of", str(address)))
     row = next(
@@ -206,12 +228,13 @@ def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]])
     version = entry.pop("version", None)
     wish = Wish(
         picture=VersionPicture(version, gray) if version else None,
-        replicas=entry.pop("replicas", None),
+        replicas=_replicas(entry.pop("replicas", None)),
         state=entry.pop("state", None),
         restart=entry.pop("restart", None),
+        deployed=_deployed(entry.pop("deployed", None)),
     )
     status = "GRAYING" if gray else "STOPPED" if wish.state == "stopped" else "RUNNING"
-    seen = entry.pop("seen", {"version": version, "replicas": wish.replicas, "status": status})
+    seen = entry.pop("seen", {"version": version, "replicas": _number(wish.replicas), "status": status})
     return Recorded(
         address=address,
         component_id=entry.pop("id", row["id"]),
@@ -231,6 +254,25 @@ def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]])
 def _is_row_of(row: dict[str, Any], address: Address) -> bool:
     names = (row["application_name"], row["name"])
     return names == (address.application, address.component) and address.environment in (None, row["environment_name"])
+
+
+def _replicas(entry: Any) -> Replicas | None:
+    return ReplicaRange(**entry) if isinstance(entry, dict) else entry
+
+
+def _number(wanted: Replicas | None) -> int | None:
+    return wanted.min if isinstance(wanted, ReplicaRange) else wanted
+
+
+def _deployed(entry: dict[str, Any] | None) -> Deployed | None:
+    """`env`, `resources` (by the platform's names) and `start` as a manifest would have sent them."""
+    if entry is None:
+        return None
+    resources, start = entry.get("resources"), entry.get("start", {})
+    deploy = Deploy(
+        env=entry.get("env", {}), resources=Resources(**resources) if resources else None, gray=GrayStart(**start)
+    )
+    return deployed_by(deploy)
 
 
 def _gray(entry: dict[str, Any] | None) -> Gray | None:

@@ -35,7 +35,8 @@ from statetool.core.model import (
 )
 from statetool.core.picture import observed_values
 from statetool.core.plan import Action, Plan, SendIf, Verb
-from statetool.core.project import Selection, build_plan, find_closer_looks
+from statetool.core.project import build_plan, find_closer_looks
+from statetool.core.selection import Selection
 from statetool.core.state import (
     StateFile,
     apply_wish_update,

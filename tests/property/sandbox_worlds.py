@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from statetool import workflow
+from statetool import observing
 from statetool.apply.executor import apply_plan
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
@@ -30,7 +30,8 @@ from statetool.backends.state_text import StateText, parse_state
 from statetool.core.events import Event, RunSummary, fold
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.plan import Plan, PlanMode, Verb
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
 from statetool.errors import StateConflict
@@ -182,7 +183,7 @@ class Shop:
 
     def name_of(self, entry: LogEntry) -> str:
         """Which component a request of the log was for."""
-        return next(row["name"] for row in self._rows() if f"/{row['id']}/" in entry.path)
+        return next(row["name"] for row in self._rows() if row["id"] in entry.path.split("/"))
 
     def store(self, state: StateFile) -> None:
         """Replace the stored state, as a command that learned something would."""
@@ -218,12 +219,12 @@ class Shop:
 
     async def _observe(self, manifest: Sequence[Desired]) -> tuple[Observed, ...]:
         async with self._connect() as platform:
-            return await workflow.observe(platform, manifest, self.recorded, EVERYTHING)
+            return await observing.observe(platform, manifest, self.recorded, EVERYTHING)
 
     async def _plan(self, manifest: Sequence[Desired], **asked: Any) -> tuple[Plan, tuple[Observed, ...]]:
         state = self.state
         async with self._connect() as platform:
-            observed = await workflow.observe(platform, manifest, state.components if state else {}, EVERYTHING)
+            observed = await observing.observe(platform, manifest, state.components if state else {}, EVERYTHING)
             return self._build(manifest, state, observed, platform.requests.reads, **asked), observed
 
     def _build(
@@ -335,8 +336,8 @@ def _knows_gray(recorded: Recorded | None) -> bool:
     return recorded is not None and recorded.wish.picture is not None and recorded.wish.picture.gray is not None
 
 
-NOT_HERE = {"token_seconds", "projects", "put_replica", "put_omitted", "version_reuse"}
-"""Switches of what no story here asks for: tokens, projects, and deployments."""
+NOT_HERE = {"token_seconds", "projects"}
+"""Switches of what no story here asks for: tokens and projects."""
 
 
 def switches() -> st.SearchStrategy[dict[str, Any]]:
@@ -353,6 +354,37 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         return {"weight": draw(st.sampled_from([5, 20, 60, 100]))}
     chosen = draw(st.lists(st.sampled_from(RULES), min_size=1, max_size=2, unique_by=lambda rule: rule["key"]))
     return {"match": draw(st.sampled_from(["all", "any"])), "rules": chosen}
+
+
+def replicas(lowest: int = 0) -> st.SearchStrategy[Any]:
+    """A number of instances, or a range of it."""
+    numbers = st.integers(lowest, 5)
+    pairs = st.tuples(st.integers(lowest, 4), st.integers(0, 3), st.sampled_from([{}, {"enforce_max": True}]))
+    ranges = pairs.map(lambda pair: {"min": pair[0], "max": pair[0] + pair[1], **pair[2]})
+    return st.one_of(numbers, numbers, ranges)
+
+
+@st.composite
+def deployments(draw: st.DrawFn) -> dict[str, Any]:
+    """What a manifest sends along with a new version."""
+    return draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "env": st.dictionaries(st.sampled_from(["LEVEL", "REGION"]), st.sampled_from(["1", "2"])),
+                "resources": st.sampled_from([{"limits": {"cpu": 1}}, {"limits": {"cpu": 2, "memory": "1Gi"}}]),
+                "release": st.sampled_from([{"strategy": "one_batch"}, {"strategy": "rolling", "batches": 3}]),
+            },
+        )
+    )
+
+
+GRAY_STARTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"mode": "mirror"},
+    {"mode": "extra", "remaining_batches": 3, "precheck": True},
+    {"mode": "nosurge", "first_batch_replicas": 1},
+)
 
 
 @st.composite
@@ -396,26 +428,30 @@ def wished_components(draw: st.DrawFn, found: Mapping[str, Any]) -> dict[str, An
     changed = draw(st.sampled_from([*WISHED, ()]))
     if "version" in changed:
         previous, candidate = found["history"][-1:], entry.get("gray", {}).get("version")
-        others = [*previous, *previous, *found["history"], found["version"], "1.3.0"]
+        others = [*previous, *previous, *found["history"], found["version"], "1.3.0", "2.0.0"]
         entry["version"] = draw(st.sampled_from([candidate, *others] if candidate else others))
     if "gray" in changed:
         rule = draw(rules())
-        candidate = entry["gray"]["version"] if "gray" in entry else "1.3.0"
-        version = draw(st.sampled_from([None, candidate]))
+        candidates = [entry["gray"]["version"], "2.1.0"] if "gray" in entry else ["1.3.0"]
+        version = draw(st.sampled_from([None, *candidates]))
         entry.pop("gray", None)
         if version is not None:
-            entry["gray"] = {"version": version, **rule}
+            entry["gray"] = {"version": version, **rule, **draw(st.sampled_from(GRAY_STARTS))}
     if entry.get("gray", {}).get("version") == entry["version"]:
         del entry["gray"]
     if "replicas" in changed:
-        entry["replicas"] = draw(st.integers(0, 5))
+        entry["replicas"] = draw(replicas())
+    if "deploy" in changed:
+        entry.update(draw(deployments()))
     if "state" in changed:
         entry["state"] = draw(st.sampled_from(["running"] if "gray" in entry else ["running", "stopped"]))
     if "restart" in changed:
         entry["restart"] = draw(st.sampled_from(["1", "2"]))
     if "gray" in entry:
-        entry["replicas"] = max(entry["replicas"], 2)
-    for key in draw(st.sampled_from([(), (), ("replicas",), ("version", "gray")])):
+        wanted = entry["replicas"]
+        fixed = max(wanted, 2) if isinstance(wanted, int) else None
+        entry["replicas"] = fixed or {**wanted, "min": max(wanted["min"], 2), "max": max(wanted["max"], 2)}
+    for key in draw(st.sampled_from([(), (), ("replicas",), ("version", "gray", "env", "resources", "release")])):
         entry.pop(key, None)
     lifecycle = draw(st.sampled_from([None, None, *LIFECYCLES]))
     return {**entry, "lifecycle": lifecycle} if lifecycle else entry
@@ -429,6 +465,9 @@ WISHED: tuple[tuple[str, ...], ...] = (
     ("state",),
     ("restart",),
     ("version", "gray"),
+    ("version", "deploy"),
+    ("version", "gray", "deploy"),
+    ("deploy",),
     ("version", "replicas", "restart"),
     ("gray", "replicas", "state"),
     ("version", "gray", "replicas", "state", "restart"),

@@ -29,7 +29,8 @@ from statetool.core.model import (
 )
 from statetool.core.picture import open_release
 from statetool.core.plan import Plan
-from statetool.core.project import Selection, build_plan, find_closer_looks
+from statetool.core.project import build_plan, find_closer_looks
+from statetool.core.selection import Selection
 from statetool.core.state import StateFile, apply_wish_update, new_state, record_component
 from statetool.manifest.drafting import Drafted, build_drafts
 from statetool.manifest.loader import load_manifests

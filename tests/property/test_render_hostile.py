@@ -11,16 +11,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statetool.core.events import Event, EventType, RunSummary
+from statetool.core.explanation import Decided, Explanation, FieldExplanation, FieldStatus, PathValues, Subject
+from statetool.core.locating import Located
 from statetool.core.model import (
     Address,
     AppliedFrom,
+    Closer,
     ContentRule,
+    Desired,
     Drifted,
     Gray,
     GrayRule,
+    Job,
+    JobPhase,
+    Observed,
+    Origin,
     Recorded,
     Rejection,
     Seen,
+    VariableOrigin,
     VersionEntry,
     VersionPicture,
     Wish,
@@ -43,15 +52,18 @@ from statetool.core.plan import (
     Verb,
     WishUpdate,
 )
+from statetool.core.rollout import Phase, Rollout
 from statetool.errors import Diagnostic, SourceMark
 from statetool.render.diagnostics import render_diagnostics
 from statetool.render.drift import render_drift
+from statetool.render.explanation import explanation_to_document, render_explanation
 from statetool.render.harmless import for_markdown_cell, for_markdown_code, for_terminal
 from statetool.render.json import diagnostics_to_document, event_to_line, render_document
 from statetool.render.layout import cell_width
 from statetool.render.markdown import render_plan_markdown
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import PlainProgress
+from statetool.render.rollout import render_rollout, rollout_to_document
 from statetool.render.state import render_state_list, render_state_show
 from statetool.render.text import render_plan
 
@@ -416,3 +428,104 @@ def test_state(recorded: list[Recorded]) -> None:
     assert len(text.split("\n")) == max(1, len(recorded))
     for record in recorded:
         assert_harmless(render_state_show(record))
+
+
+def decided(entries: tuple[T, ...]) -> tuple[Decided[T], ...]:
+    return tuple(Decided(entry, "a row \x1b[2J") for entry in entries)
+
+
+field_explanations = st.builds(
+    FieldExplanation,
+    st.sampled_from(["version", "replicas", "state", "restart"]),
+    st.sampled_from(FieldStatus),
+    several(st.builds(PathValues, paths, jsons, jsons, jsons, st.none() | st.sampled_from(Cause))),
+    st.none() | st.sampled_from(Cause),
+    texts,
+    names,
+)
+origins = st.builds(Origin, marks, st.booleans(), several(st.builds(VariableOrigin, texts, texts)))
+wanted = st.builds(Desired, addresses, marks, st.builds(Wish), several(addresses))
+observations = st.builds(Observed, addresses, texts, texts, names, texts, texts, st.just(4), st.just(3), names, names)
+
+
+@st.composite
+def explanations(draw: st.DrawFn) -> Explanation:
+    """An explanation that holds hostile text wherever text can stand."""
+    plan = draw(plans())
+    return Explanation(
+        subject=Subject(
+            draw(addresses),
+            draw(st.none() | wanted),
+            draw(st.none() | records),
+            draw(st.none() | observations),
+            draw(st.none() | addresses),
+        ),
+        at=plan.created_at,
+        fields=draw(several(field_explanations)),
+        written=draw(st.dictionaries(texts, origins, max_size=2)),
+        kind=draw(st.none() | st.sampled_from(Kind)),
+        records=draw(several(st.builds(WishUpdate, paths, st.none() | texts, several(texts)))),
+        actions=decided(plan.actions),
+        held_back=decided(plan.held_back),
+        left_alone=decided(plan.left_alone),
+        findings=decided(plan.findings),
+        blocked=next(iter(plan.blocked), None),
+        ended_outside=next((entry.rejection for entry in plan.rejections), None),
+        needed_by=plan.left_out,
+        may_change=draw(st.booleans()),
+    )
+
+
+@st.composite
+def rollouts(draw: st.DrawFn) -> Rollout:
+    """A gray release that stands anyhow, of a component whose every text is hostile."""
+    phase, status = draw(st.sampled_from(Phase)), draw(texts)
+    number = st.none() | st.integers(0, 9)
+    closer = st.builds(Closer, number, st.none(), number, st.just(()))
+    observed = Observed(
+        draw(addresses),
+        draw(texts),
+        draw(texts),
+        None,
+        draw(texts),
+        status,
+        3,
+        2,
+        draw(names),
+        None,
+        closer=draw(closer),
+    )
+    wish = st.builds(Wish, st.none() | st.builds(VersionPicture, texts, st.none() | grays))
+    desired = draw(st.none() | st.builds(Desired, addresses, marks, wish))
+    located = Located(observed.address, observed, desired, draw(st.none() | records))
+    gray = draw(grays) if phase is Phase.OPEN else None
+    return Rollout(
+        located=located,
+        phase=phase,
+        picture=VersionPicture(draw(names), gray),
+        is_unclear=draw(st.booleans()),
+        batches_left=draw(number),
+        begun_at=draw(st.none() | instants),
+        job=draw(st.none() | st.builds(Job, texts, st.sampled_from(JobPhase), texts, names)),
+        next_plan=draw(st.none() | plans()),
+        at=draw(instants),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(explanation=explanations(), width=widths)
+def test_explanation(explanation: Explanation, width: int | None) -> None:
+    """The view never raises and holds nothing that acts; the document is JSON."""
+    assert_harmless(render_explanation(explanation, width=width))
+    text = render_document(explanation_to_document(explanation, "0"))
+    assert text.isascii()
+    json.loads(text)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rollout=rollouts(), width=widths)
+def test_rollout(rollout: Rollout, width: int | None) -> None:
+    """Drawn without raising, nothing in it acts, and the document is one that JSON can spell."""
+    assert_harmless(render_rollout(rollout, width=width))
+    document = rollout_to_document(rollout, "0.1.0")
+    assert json.loads(render_document(document)) == document

@@ -49,12 +49,13 @@ def ensure_only_planned_requests(shop: Shop, plan: Plan, before: int) -> None:
     left = [(action.address.component, str(action.verb)) for action in plan.actions for _ in range(action.max_requests)]
     promoted: dict[tuple[str, str], int] = {}
     for entry in shop.log[before:]:
-        sent = (shop.name_of(entry), entry.body["action"])
+        verb = entry.body["action"] if entry.method == "POST" else "upgrade"
+        sent = (shop.name_of(entry), verb)
         if entry.status_code == 200:
             left.remove(sent)
             promoted.setdefault(sent, 0)
             continue
-        assert entry.body["action"] == "continue_deploy", entry
+        assert verb == "continue_deploy", entry
         promoted[sent] += 1
         assert promoted[sent] <= CONFLICT_RETRIES + 1
 
@@ -120,7 +121,7 @@ def ensure_right_wishes(
         new = after[desired.address].wish
         if desired.address not in unfinished(plan) and not desired.lifecycle.ignore:
             restart = desired.wish.restart or (old.restart if old else None)
-            assert new == replace(desired.wish, restart=restart)
+            assert new == replace(desired.wish, restart=restart, deployed=new.deployed)
         for name in ("picture", "replicas", "state", "restart"):
             assert getattr(new, name) in (getattr(old or Wish(), name), getattr(desired.wish, name))
 

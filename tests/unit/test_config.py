@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,12 +16,18 @@ from statetool.config import (
     allowed_hosts,
     load_settings,
 )
+from statetool.config_reader import DEFAULTS
+from statetool.core.plan import Risk
 from statetool.errors import Diagnostic, InvalidInput, UsageError
+from statetool.freeze import Window
 from statetool.schema import load_schema
 
 PROJECT = "00112233445566778899aabbccddeeff"
 OTHER = "ffeeddccbbaa99887766554433221100"
 SANDBOX = "version: 1\nplatform: {endpoint: 'sandbox:world.json'}\n"
+
+
+wall = datetime.fromisoformat
 
 
 def load(
@@ -61,6 +69,7 @@ def test_defaults(tmp_path: Path) -> None:
         state_path=tmp_path / ".statetool/state.json",
         manifests=(tmp_path / "manifests",),
         parallelism=10,
+        parallelism_of={},
         jobs_in_flight=50,
         reads_per_second=20,
         writes_per_minute=300,
@@ -68,6 +77,13 @@ def test_defaults(tmp_path: Path) -> None:
         job_timeout_s=1200,
         poll_interval_s=5,
         max_plan_age_s=86400,
+        max_share=30,
+        max_scale_down=50,
+        min_replicas=None,
+        max_weight_step=None,
+        max_actions=None,
+        freeze=(),
+        freeze_from=None,
         timezone=None,
         origins=settings.origins,
     )
@@ -83,9 +99,7 @@ def test_the_defaults_are_those_the_schema_tells_editors() -> None:
     for section, part in schema["properties"].items():
         told |= {section: part["default"]} if "default" in part else {}
         told |= {f"{section}.{k}": p["default"] for k, p in part.get("properties", {}).items() if "default" in p}
-    from statetool import config
-
-    assert told == config._DEFAULTS
+    assert told == DEFAULTS
 
 
 def test_every_key_of_the_schema_lands_in_settings(tmp_path: Path) -> None:
@@ -111,7 +125,22 @@ limits:
   max_failures: 2
   job_timeout_s: 60
   poll_interval_s: 0.05
-guards: {max_plan_age: 90m}
+guards:
+  max_plan_age: 90m
+  max_share: 20
+  max_scale_down: 25
+  min_replicas: 2
+  max_weight_step: 10
+  max_actions: 100
+  freeze:
+    - {reason: Singles' Day, from: 2026-11-10 00:00, to: 2026-11-13T00:00}
+    - reason: weekend
+      from: 2026-01-02 17:00
+      to: 2026-01-05 08:00
+      timezone: Europe/Berlin
+      repeat: FREQ=WEEKLY;BYDAY=FR
+      passes: [revert, power]
+  freeze_from: /etc/company/freezes.yaml
 timezone: Asia/Shanghai
 mode: observe
 manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
@@ -132,6 +161,7 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
         state_path=tmp_path / "../state.json",
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
         parallelism=3,
+        parallelism_of={},
         jobs_in_flight=4,
         reads_per_second=2.5,
         writes_per_minute=10,
@@ -139,6 +169,23 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
         job_timeout_s=60,
         poll_interval_s=0.05,
         max_plan_age_s=5400,
+        max_share=20,
+        max_scale_down=25,
+        min_replicas=2,
+        max_weight_step=10,
+        max_actions=100,
+        freeze=(
+            Window("Singles' Day", wall("2026-11-10"), wall("2026-11-13"), ZoneInfo("Asia/Shanghai")),
+            Window(
+                "weekend",
+                wall("2026-01-02T17:00"),
+                wall("2026-01-05T08:00"),
+                ZoneInfo("Europe/Berlin"),
+                "FREQ=WEEKLY;BYDAY=FR",
+                frozenset({Risk.REVERT, Risk.POWER}),
+            ),
+        ),
+        freeze_from=Path("/etc/company/freezes.yaml"),
         timezone="Asia/Shanghai",
         origins=settings.origins,
     )
@@ -149,6 +196,32 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
     assert settings.origins["limits.parallelism"] == "statetool.yaml:12:16"
     assert settings.origins["manifests"] == "statetool.yaml:10:12"
+
+
+def test_parallelism_by_risk(tmp_path: Path) -> None:
+    """What is named has a number of its own, the rest shares another; a flag speaks for all."""
+    text = SANDBOX + "limits: {parallelism: {scale: 20, version: 3, default: 5}}\n"
+    settings = load(tmp_path, text)
+    assert (settings.parallelism, settings.parallelism_of) == (5, {"scale": 20, "version": 3})
+    assert {name: o for name, o in settings.origins.items() if "parallelism" in name} == {
+        "limits.parallelism": "statetool.yaml:3:56",
+        "limits.parallelism.scale": "statetool.yaml:3:31",
+        "limits.parallelism.version": "statetool.yaml:3:44",
+    }
+    settings = load(tmp_path, text.replace(", default: 5", ""))
+    assert (settings.parallelism, settings.origins["limits.parallelism"]) == (10, "default")
+    settings = load(tmp_path, text, flags={"limits.parallelism": 2})
+    assert (settings.parallelism, settings.parallelism_of) == (2, {})
+    assert [name for name in settings.origins if "parallelism" in name] == ["limits.parallelism"]
+
+
+def test_a_freeze_takes_the_time_zone_of_the_project(tmp_path: Path) -> None:
+    """Unless it has its own; the shared file is found from the folder of statetool.yaml."""
+    text = SANDBOX + "timezone: Asia/Shanghai\nguards:\n  freeze_from: ../freezes.yaml\n  freeze:\n"
+    text += "  - {reason: x, from: 2027-01-01 00:00, to: 2027-01-02 00:00}\n"
+    settings = load(tmp_path, text)
+    assert [str(window.zone) for window in settings.freeze] == ["Asia/Shanghai"]
+    assert settings.freeze_from == tmp_path / "../freezes.yaml"
 
 
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
@@ -206,6 +279,7 @@ def test_durations(tmp_path: Path, written: str, seconds: int) -> None:
     assert load(tmp_path, SANDBOX + f"guards: {{max_plan_age: {written}}}\n").max_plan_age_s == seconds
 
 
+FREEZE = SANDBOX + "guards:\n  freeze:\n  - {reason: x, from: 2027-01-01 00:00, to: 2027-01-02 00:00, timezone: UTC}\n"
 BAD: list[tuple[str, str, str, int, int]] = [
     ("no version", "platform: {endpoint: 'sandbox:w'}\n", "missing_key", 1, 1),
     ("another version", "version: 2\nplatform: {endpoint: 'sandbox:w'}\n", "unknown_value", 1, 10),
@@ -227,9 +301,30 @@ BAD: list[tuple[str, str, str, int, int]] = [
     ("no changes", SANDBOX + "limits:\n  writes_per_minute: 0\n", "out_of_range", 4, 22),
     ("negative changes", SANDBOX + "limits:\n  writes_per_minute: -1\n", "out_of_range", 4, 22),
     ("changes by the unit", SANDBOX + "limits:\n  writes_per_minute: 300/min\n", "wrong_type", 4, 22),
-    ("later key: a guard", SANDBOX + "guards:\n  min_replicas: 2\n", "unknown_key", 4, 3),
+    ("unknown guard", SANDBOX + "guards:\n  max_replicas: 2\n", "unknown_key", 4, 3),
+    ("a share above all", SANDBOX + "guards: {max_share: 101}\n", "out_of_range", 3, 21),
+    ("no action at all", SANDBOX + "guards: {max_actions: 0}\n", "out_of_range", 3, 23),
+    ("freeze as a map", SANDBOX + "guards: {freeze: {reason: x}}\n", "wrong_type", 3, 18),
+    ("freeze without an end", FREEZE.replace("to: 2027-01-02 00:00, ", ""), "missing_key", 5, 5),
+    ("freeze without a reason", FREEZE.replace("reason: x, ", ""), "missing_key", 5, 5),
+    ("freeze with an offset", FREEZE.replace("-01 00:00", "-01 00:00+08:00"), "bad_time", 5, 23),
+    ("freeze from a day that is none", FREEZE.replace("-01-01", "-02-30"), "bad_time", 5, 23),
+    ("freeze that ends first", FREEZE.replace("2027-01-02", "2026-01-02"), "bad_time", 5, 45),
+    ("freeze without a time zone", FREEZE.replace(", timezone: UTC", ""), "missing_timezone", 5, 23),
+    ("freeze in no time zone", FREEZE.replace("UTC", "Asia/Peking"), "unknown_timezone", 5, 73),
+    ("freeze by the hour", FREEZE.replace("UTC}", "UTC, repeat: FREQ=HOURLY}"), "bad_recurrence", 5, 86),
+    ("freeze that lets everything pass", FREEZE.replace("UTC}", "UTC, passes: [all]}"), "unknown_value", 5, 87),
+    (
+        "freeze that lets something pass twice",
+        FREEZE.replace("UTC}", "UTC, passes: [power, power]}"),
+        "duplicate_item",
+        5,
+        94,
+    ),
     ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
-    ("parallelism by verb", SANDBOX + "limits: {parallelism: {scale: 10}}\n", "wrong_type", 3, 23),
+    ("parallelism by verb", SANDBOX + "limits: {parallelism: {upgrade: 10}}\n", "unknown_key", 3, 24),
+    ("parallelism 0 by risk", SANDBOX + "limits: {parallelism: {scale: 0}}\n", "out_of_range", 3, 31),
+    ("parallelism as a list", SANDBOX + "limits: {parallelism: [1]}\n", "wrong_type", 3, 23),
     ("parallelism 0", SANDBOX + "limits: {parallelism: 0}\n", "out_of_range", 3, 23),
     ("parallelism as text", SANDBOX + "limits: {parallelism: '4'}\n", "wrong_type", 3, 23),
     ("polling too often", SANDBOX + "limits: {poll_interval_s: 0.01}\n", "out_of_range", 3, 27),

@@ -7,6 +7,7 @@ real local backend.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -76,6 +77,7 @@ class Component:
     read_errors: list[PlatformError] = field(default_factory=list)
     job_errors: list[PlatformError] = field(default_factory=list)
     busy: bool = False
+    kind: str = ""  # what it is counted as while a request to it is under way
 
     def set(self, **values: Any) -> None:
         self.observed = replace(self.observed, **values)
@@ -101,6 +103,8 @@ class FakePlatform:
         self.turn_s = 0.0  # the wait for the leave to send
         self.preparing = 0
         self.most_preparing = 0
+        self.preparing_of: Counter[str] = Counter()
+        self.most_preparing_of: dict[str, int] = {}
         self.in_flight: set[str] = set()
         self.most_in_flight = 0
 
@@ -156,14 +160,18 @@ class FakePlatform:
     async def send_action(
         self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
     ) -> str | None:
+        component = self._component(component_id)
+        kind = component.kind
         self.preparing += 1
+        self.preparing_of[kind] += 1
         self.most_preparing = max(self.most_preparing, self.preparing)
+        self.most_preparing_of[kind] = max(self.most_preparing_of.get(kind, 0), self.preparing_of[kind])
         try:
-            component = self._component(component_id)
             await asyncio.sleep(component.queue_s)
             return await _to_the_end(self._answer(component, verb, parameters))
         finally:
             self.preparing -= 1
+            self.preparing_of[kind] -= 1
 
     async def _answer(self, component: Component, verb: Verb, parameters: Mapping[str, Json]) -> str | None:
         # The platform decides when the request arrives; the answer takes its time.
@@ -275,7 +283,7 @@ def action(name: str, verb: Verb, number: int = 1, **values: Any) -> Action:
         verb=verb,
         parameters=values.pop("parameters", {}),
         reason="because",
-        risk=Risk.SCALE_UP,
+        risk=values.pop("risk", Risk.SCALE_UP),
         requires=tuple(values.pop("requires", ())),
         precondition=values.pop("precondition", {}),
         goal=values.pop("goal", goals.get(verb, {})),
@@ -311,7 +319,8 @@ def change(name: str, actions: tuple[Action, ...] = (), updates: tuple[WishUpdat
 
 
 def build_plan(*actions: Action, updates: Mapping[str, tuple[WishUpdate, ...]] | None = None, **values: Any) -> Plan:
-    """A plan of these actions; components named in `updates` get a change even without an action."""
+    """A plan of these actions; components named in `updates` get a change even without an action. `values` are changes,
+    rejections, overrides."""
     given = dict(updates or {})
     names = dict.fromkeys([*(a.address.component for a in actions), *given])
     changes = tuple(
@@ -329,6 +338,7 @@ def build_plan(*actions: Action, updates: Mapping[str, tuple[WishUpdate, ...]] |
         changes=values.pop("changes", changes),
         actions=actions,
         rejections=rejections,
+        overrides=values.pop("overrides", ()),
     )
 
 

@@ -1,6 +1,7 @@
 """A whole plan: what starts when, what a failure takes with it, what is recorded before what is told."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from statetool.backends.files import FileSystem
 from statetool.backends.local import LocalBackend
 from statetool.core.events import EventType, fold
 from statetool.core.model import GrayRule, Rejection, VersionEntry, VersionPicture
-from statetool.core.plan import Kind, RejectionSeen, Verb, WishUpdate
+from statetool.core.plan import Kind, RejectionSeen, Risk, Verb, WishUpdate
 from statetool.errors import (
     OutcomeUnknown,
     PlatformDown,
@@ -66,6 +67,36 @@ def test_no_more_jobs_in_flight_than_allowed(lab) -> None:
     outcome = lab.apply(lab.plan(*(lab.scale(f"c{n}", 6) for n in range(20))))
     assert set(outcome.endings().values()) == {COMPLETE}
     assert lab.platform.most_in_flight == 5
+
+
+def test_each_risk_that_is_named_has_places_of_its_own(lab) -> None:
+    """scale is for up and down together, the rest shares the default; nobody waits for another's place."""
+    lab.limits = Limits(parallelism=3, jobs_in_flight=100, parallelism_of={"scale": 4, "version": 1})
+    kinds = {"scale_up": "scale", "scale_down": "scale", "version": "version", "restart": "rest", "revert": "rest"}
+    actions = []
+    for n in range(8):
+        for risk, kind in kinds.items():
+            name = f"{risk.replace('_', '-')}-{n}"
+            lab.platform.add(name, kind=kind, send_s=5)
+            actions.append(lab.scale(name, 6, risk=Risk(risk)))
+    outcome = lab.apply(lab.plan(*actions))
+    assert set(outcome.endings().values()) == {COMPLETE}
+    assert lab.platform.most_preparing_of == {"scale": 4, "version": 1, "rest": 3}
+    assert lab.platform.most_preparing == 8
+    by_kind = Counter(kinds[sent.component.rpartition("-")[0].replace("-", "_")] for sent in lab.platform.sent[:8])
+    assert by_kind == {"scale": 4, "version": 1, "rest": 3}, "all of them at once, from the first moment on"
+
+
+def test_a_risk_named_for_itself_is_no_part_of_its_family(lab) -> None:
+    """scale_down: 1 beside scale: 2 leaves two places to scale_up."""
+    lab.limits = Limits(parallelism=9, jobs_in_flight=100, parallelism_of={"scale": 2, "scale_down": 1})
+    actions = []
+    for n in range(5):
+        for kind in ("up", "down"):
+            lab.platform.add(f"{kind}{n}", kind=kind, send_s=5)
+            actions.append(lab.scale(f"{kind}{n}", 6, risk=Risk(f"scale_{kind}")))
+    lab.apply(lab.plan(*actions))
+    assert lab.platform.most_preparing_of == {"up": 2, "down": 1}
 
 
 def test_a_busy_component_does_not_keep_others_from_being_sent(lab) -> None:
@@ -199,6 +230,21 @@ def test_what_needs_no_action_is_recorded_first_in_one_write(lab) -> None:
     assert (recorded.run_id, recorded.applied_from.commit) == ("run-1", "3f2a1c7")
     assert lab.recorded("b").rejected == (rejection,)
     assert lab.platform.reads == []
+
+
+def test_what_was_overridden_is_told_and_recorded_before_anything_is_sent(lab) -> None:
+    """Also where the run is lost right after: who let what through, in which run."""
+    lab.platform.add("a", losses=[OutcomeUnknown("lost")])
+    outcome = lab.apply(lab.plan(lab.scale("a", 6), overrides=("freeze", "max_share")))
+    assert [event.type for event in outcome.events[:3]] == [
+        EventType.OVERRIDDEN,
+        EventType.STATE_SAVED,
+        EventType.ACTION_START,
+    ]
+    assert outcome.events[0].data == {"codes": ["freeze", "max_share"]}
+    [entry] = outcome.state.overridden
+    assert (entry.run_id, entry.by, entry.codes) == ("run-1", "tester@here", ("freeze", "max_share"))
+    assert lab.apply(lab.plan(overrides=("freeze",))).state.overridden == (entry,), "nothing was let through"
 
 
 def test_a_plan_with_nothing_to_record_writes_nothing(lab) -> None:

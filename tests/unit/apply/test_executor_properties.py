@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from statetool.apply.run import Limits
 from statetool.core.events import EventType
-from statetool.core.plan import WishUpdate
+from statetool.core.plan import Risk, WishUpdate
 from statetool.errors import OutcomeUnknown, RequestRefused, ServerFailed, StateConflictOnPlatform, Unreachable
 
 TROUBLES = (
@@ -27,6 +27,7 @@ TROUBLES = (
     "busy",
     "flaky",
 )
+RISKS = (Risk.SCALE_UP, Risk.SCALE_DOWN, Risk.RESTART)
 BAD = frozenset({"job", "refused", "lost", "stale", "slow", "unready", "busy"})
 
 
@@ -40,6 +41,7 @@ def worlds(draw: st.DrawFn):
             {
                 "trouble": draw(st.sampled_from(TROUBLES)),
                 "actions": draw(st.integers(1, 2)),
+                "risk": draw(st.sampled_from(RISKS)),
                 "job_s": draw(st.sampled_from([1, 20, 130])),
                 "requires": draw(st.sets(st.integers(0, n - 1), max_size=3)) if n else set(),
             }
@@ -48,8 +50,16 @@ def worlds(draw: st.DrawFn):
         parallelism=draw(st.integers(1, 4)),
         jobs_in_flight=draw(st.integers(1, 6)),
         max_failures=draw(st.sampled_from([1, 3, 99])),
+        parallelism_of=draw(st.dictionaries(st.sampled_from(["scale", *RISKS]), st.integers(1, 3), max_size=3)),
     )
     return components, limits
+
+
+def kind_of(risk: Risk, limits: Limits) -> str:
+    """The limit that an action of that risk is under."""
+    if risk in limits.parallelism_of:
+        return str(risk)
+    return "scale" if risk is not Risk.RESTART and "scale" in limits.parallelism_of else "default"
 
 
 def build(lab_type, folder: Path, components, limits):
@@ -58,7 +68,7 @@ def build(lab_type, folder: Path, components, limits):
     actions, updates = [], {}
     for n, drawn in enumerate(components):
         name, trouble = f"c{n}", drawn["trouble"]
-        component = lab.platform.add(name, job_s=drawn["job_s"])
+        component = lab.platform.add(name, job_s=drawn["job_s"], kind=kind_of(drawn["risk"], limits))
         wanted = [6 + k for k in range(drawn["actions"])]
         if trouble == "job":
             component.job_status = "FAILED"
@@ -81,7 +91,9 @@ def build(lab_type, folder: Path, components, limits):
         requires = [f"shop/c{other}#{components[other]['actions']}" for other in sorted(drawn["requires"])]
         for k, replicas in enumerate(wanted, start=1):
             precondition = {"replicas": 1} if trouble == "stale" and k == 1 else {}
-            actions.append(lab.scale(name, replicas, k, requires=requires, precondition=precondition))
+            actions.append(
+                lab.scale(name, replicas, k, requires=requires, precondition=precondition, risk=drawn["risk"])
+            )
             requires = [actions[-1].id]
         ids = tuple(action.id for action in actions if action.address.component == name)
         updates[name] = (WishUpdate("replicas", wanted[-1], ids),)
@@ -117,7 +129,8 @@ def check(lab, plan, outcome, components) -> None:
             }
         elif endings[action.id] in good:
             assert all(endings[other] in good for other in action.requires)
-    assert lab.platform.most_preparing <= lab.limits.parallelism
+    allowed = {"default": lab.limits.parallelism, **lab.limits.parallelism_of}
+    assert all(most <= allowed[kind] for kind, most in lab.platform.most_preparing_of.items())
 
     # Serials grow one by one; a wish is recorded exactly where all its actions ended well.
     serials = [event.data["serial"] for event in outcome.of(EventType.STATE_SAVED)]

@@ -34,6 +34,10 @@ def parse(*arguments: str) -> dict[str, Any]:
         (["apply", "-auto-approve", "-parallelism=3"], ["apply", "--auto-approve", "--parallelism", "3"]),
         (["apply", "-lock-timeout=30s", "file"], ["apply", "--lock-timeout", "30", "file"]),
         (["drift", "-correct", "-json"], ["drift", "--correct", "--json"]),
+        (
+            ["plan", "-selector", "a=b", "-selector=!c", "-with-dependencies"],
+            ["plan", "--selector", "a=b", "--selector=!c", "--with-dependencies"],
+        ),
         (["plan", "-var", "a=b", "-var=c=d"], ["plan", "--var", "a=b", "--var=c=d"]),
         (["validate", "-var-file", "f", "-var-file=g"], ["validate", "--var-file", "f", "--var-file=g"]),
     ],

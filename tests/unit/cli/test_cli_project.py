@@ -19,8 +19,18 @@ def test_options_become_a_request() -> None:
     assert request.correct
     assert request.allow_empty
     assert request.overrides == {"protected"}
-    assert request.selection.includes(Address("a", "c"))
-    assert not request.selection.includes(Address("a", "b"))
+    choice = request.selection.choose(())
+    assert choice.includes(Address("a", "c"))
+    assert not choice.includes(Address("a", "b"))
+
+
+def test_selectors_become_conditions() -> None:
+    """Each text may hold several."""
+    request = PlanningOptions(selectors=["team=shop,!old", "tier!=web"], with_dependencies=True).request()
+    assert [str(selector) for selector in request.selection.selectors] == ["team=shop", "!old", "tier!=web"]
+    assert request.selection.with_dependencies
+    with pytest.raises(UsageError, match="no condition on a label"):
+        PlanningOptions(selectors=["team in (shop)"]).request()
 
 
 def test_addresses() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from statetool.core.deploy import Artifact, Configuration, Deploy
+from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import (
     Address,
     Closer,
@@ -31,7 +32,8 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Action, Finding, Plan, SendIf, Verb
 from statetool.core.planner import ComponentPlan, plan_component
-from statetool.core.project import Circumstances, Selection, build_plan
+from statetool.core.project import Circumstances, build_plan
+from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.errors import SourceMark
 
@@ -176,7 +178,7 @@ def see(
         replicas,
         job,
         EARLIER,
-        look(*dict.fromkeys((version, "1.4.1"))) if closer == "usual" else closer,
+        closer=look(*dict.fromkeys((version, "1.4.1"))) if closer == "usual" else closer,
     )
 
 
@@ -210,9 +212,10 @@ def plan_all(
     recorded: Iterable[Recorded] = (),
     observed: Sequence[Observed] = (),
     selection: Selection | None = None,
+    guards: Guards = NO_GUARDS,
     **rules: Any,
 ) -> Plan:
-    """The plan of a project."""
+    """The plan of a project, by default without any guard."""
     return build_plan(
         desired,
         {entry.address: entry for entry in recorded},
@@ -220,6 +223,7 @@ def plan_all(
         rules=make_rules(**rules),
         selection=selection or Selection(),
         circumstances=CIRCUMSTANCES,
+        guards=guards,
     )
 
 

@@ -9,7 +9,7 @@ from core_builders import record, see
 
 from statetool.core.missing import MOST_QUESTIONS, ensure_gone, find_unlisted
 from statetool.core.model import Application, Observed, Recorded
-from statetool.core.project import Selection
+from statetool.core.selection import Selection
 from statetool.errors import ListIncomplete
 
 SHOP = Application("app-shop", "shop")
@@ -23,7 +23,7 @@ def unlisted(
     selection: Selection = EVERYTHING,
 ) -> list[str]:
     """The addresses that are asked for."""
-    found = find_unlisted({entry.address: entry for entry in recorded}, applications, observed, selection)
+    found = find_unlisted({entry.address: entry for entry in recorded}, applications, observed, selection.choose(()))
     return [str(entry.address) for entry in found]
 
 

@@ -22,8 +22,8 @@ from core_builders import (
 )
 
 from statetool.core.plan import Kind, Plan
-from statetool.core.project import Selection, ensure_something_selected, find_closer_looks
-from statetool.errors import UsageError
+from statetool.core.project import find_closer_looks
+from statetool.core.selection import Selection
 
 
 def blocked(plan: Plan) -> dict[str, str]:
@@ -171,28 +171,6 @@ def test_a_gray_release_elsewhere_stays_out_of_a_scale() -> None:
 # Selection
 
 
-@pytest.mark.parametrize(
-    ("selection", "says"),
-    [
-        (Selection(targets=("shop/carrt",)), "--target shop/carrt fits no component"),
-        (Selection(targets=("shop/*", "nope/*")), "--target nope/\\* fits no component"),
-        (Selection(excludes=("shop/card",)), "--exclude shop/card fits no component"),
-        (Selection(excludes=("*",)), "leave no component"),
-    ],
-)
-def test_a_glob_that_fits_nothing_is_refused(selection: Selection, says: str) -> None:
-    """A typo must not end in a plan that says all is well."""
-    with pytest.raises(UsageError, match=says):
-        ensure_something_selected(selection, [address("cart"), address("pay")])
-
-
-def test_a_glob_near_an_address_names_it() -> None:
-    """An environment that was added to a manifest is the usual cause."""
-    with pytest.raises(UsageError) as caught:
-        ensure_something_selected(Selection(targets=("shop/cart",)), [replace(address("cart"), environment="prod")])
-    assert caught.value.hint == "did you mean shop/cart@prod?"
-
-
 GLOBS = [
     (Selection(), ["shop/cart", "shop/pay", "bank/cart"]),
     (Selection(targets=("shop/*",)), ["shop/cart", "shop/pay"]),
@@ -241,6 +219,8 @@ def test_a_component_that_left_the_manifests_is_forgotten() -> None:
 def test_nothing_is_forgotten_outside_the_selection(selection: Selection) -> None:
     plan = plan_all([want()], [record(name="cart"), record(name="gone")], [see()], selection)
     assert plan.changes == ()
+    assert [str(address) for address in plan.left_out] == ["shop/gone"]
+    assert plan_all([want()], [record(), record(name="gone")], [see()], selection, mode="drift").left_out == ()
 
 
 def test_a_component_gone_from_manifests_and_platform_is_forgotten() -> None:

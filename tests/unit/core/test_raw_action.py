@@ -259,7 +259,7 @@ def test_an_action_on_a_recorded_component_keeps_its_address() -> None:
         ("obs://shop/cart-1.4.2", "obs://shop/cart-1.5.0"),
         ("1.4.2", "1.5.0"),
         ("swr/shop/cart:11.4.2", None),
-        ("swr/shop/cart:v1.4.2", None),
+        ("swr/shop/cart:v1.4.2", "swr/shop/cart:v1.5.0"),
         ("swr/shop/cart:2.1.4.2", None),
         ("swr/shop/cart:1.4.2-alpine", None),
         ("swr/shop/cart:latest", None),

@@ -11,8 +11,8 @@ from core_builders import EARLIER, NOW, plan_all, record, see, see_gray, want, w
 
 from statetool.core.model import Observed, Recorded
 from statetool.core.picture import seen_of
-from statetool.core.project import Selection
 from statetool.core.seen import Sightings, compare_sightings, may_be_synced, record_sightings
+from statetool.core.selection import Selection
 from statetool.core.state import StateFile, new_state
 
 LATER = "2026-11-23T09:00:00Z"
@@ -89,6 +89,7 @@ def test_only_what_is_selected_is_compared() -> None:
     recorded, observed = [known(see()), known(see(name="pay"))], [see(replicas=9), see(name="pay", replicas=9)]
     found = compare(recorded, observed, Selection(targets=("shop/p*",)))
     assert [str(address) for address in found.seen] == ["shop/pay"]
+    assert [str(address) for address in found.left_out] == ["shop/cart"]
     assert found.unchanged == 0
 
 

@@ -389,11 +389,18 @@ def test_a_number_that_was_hidden_is_recorded_once_its_scale_is_done() -> None:
     assert "replicas" not in updates(kept), "it is recorded already"
 
 
-@pytest.mark.parametrize(("configured", "risk"), [(4, Risk.SCALE_UP), (9, Risk.SCALE_DOWN), (None, Risk.SCALE_UP)])
-def test_the_risk_of_a_hidden_number_comes_from_the_configured_one(configured: int | None, risk: Risk) -> None:
+@pytest.mark.parametrize("configured", [4, 9, None])
+def test_the_risk_of_a_hidden_number_is_the_worst_that_may_come(configured: int | None) -> None:
+    """Where more run than anybody configured, setting the number takes some away."""
     recorded = record(wish("1.4.2", "1.5.0", replicas=5))
     planned = plan_one(want("1.4.2", replicas=6), recorded, see_gray(configured=configured))
-    assert planned.actions[-1].risk is risk
+    assert (planned.actions[-1].send_if, planned.actions[-1].risk) == (SendIf.DIFFERENT, Risk.SCALE_DOWN)
+
+
+def test_a_number_that_is_only_kept_takes_nothing_away() -> None:
+    """Sent only where fewer come back."""
+    planned = plan_one(want("1.4.1"), record(wish("1.4.2")), see())
+    assert (planned.actions[-1].send_if, planned.actions[-1].risk) == (SendIf.FEWER, Risk.SCALE_UP)
 
 
 def test_a_number_that_is_not_told_is_made_sure_of() -> None:

@@ -53,6 +53,12 @@ def test_none() -> None:
     assert render_drift(make_plan(mode="drift")) == "No drift: what runs is what was last applied."
 
 
+def test_what_is_left_out_is_named() -> None:
+    """No drift in a part says nothing of the rest."""
+    text = render_drift(make_plan(mode="drift", left_out=(Address("crm", "api"), PAY)))
+    assert text == "2 left out, not selected: crm/api, shop/pay.\nNo drift: what runs is what was last applied."
+
+
 def test_without_correction_nothing_is_claimed() -> None:
     """Whether a value may be put back is only said where it is known."""
     text = render_drift(drifted())

@@ -51,6 +51,15 @@ def test_complete() -> None:
     assert text.endswith("\nA new plan is empty.")
 
 
+def test_a_part_does_not_pass_for_the_whole() -> None:
+    """What a selection leaves out is in no plan, and the command that goes on needs the selection again."""
+    plan = replace(readme_plan(), findings=(), blocked=(), left_out=(Address("crm", "api"),))
+    text = render_outcome(plan, whole(plan), remaining=make_plan(left_out=plan.left_out))
+    assert text.endswith("\nA new plan of the same selection is empty.")
+    text = render_outcome(plan, RunSummary(failed={"shop/cart#1": "quota"}), remaining=plan)
+    assert text.endswith("\nContinue with: statetool apply, with the same selection")
+
+
 def test_everything_satisfied() -> None:
     """A saved plan applied twice: nothing was sent, and nothing is wrong."""
     plan = replace(readme_plan(), findings=(), blocked=())

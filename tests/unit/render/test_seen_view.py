@@ -24,6 +24,7 @@ RICH = Sightings(
     busy=(Unsettled(Address("shop", "slow"), "UPGRADING"),),
     unchanged=38,
     not_synced=(Unsettled(Address("shop", "slow"), "UPGRADING"), Unsettled(Address("shop", "off"), "STOPPED")),
+    left_out=(Address("crm", "api"),),
 )
 
 

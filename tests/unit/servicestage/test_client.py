@@ -502,7 +502,7 @@ def test_past_versions_are_asked_for_all_at_once(platform: Build, as_json: Build
             bare = replace(looked_at("z"), closer=None)
             asked = [(looked_at("x"), ("1", "2", "9")), (bare, ("1",)), (looked_at("y"), ("2",))]
             x, z, y = await client.fetch_past(asked)
-            assert z == bare
+            assert z is bare
             assert x.closer and {v: c.replicas for v, c in x.closer.past.items()} == {"1": 1, "2": 2}
             assert y.closer and [(v, set(c.env)) for v, c in y.closer.past.items()] == [("2", {"y"})]
             [again] = await client.fetch_past([(x, ("3",))])

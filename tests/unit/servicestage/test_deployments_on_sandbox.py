@@ -266,8 +266,8 @@ def test_a_gray_start_changes_what_was_asked_for_and_nothing_else(full: World, g
     assert differences(before, full.detail("version=1.4.2")) <= GRAYING
 
 
-NAMES = st.text(max_size=12).filter(lambda key: key not in DOCUMENTED and key not in OURS)
 OURS = {"id", "application_id", "environment_id", "status"}
+NAMES = st.text(max_size=12).filter(lambda key: key not in {*DOCUMENTED, *OURS})
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
