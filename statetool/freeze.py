@@ -162,7 +162,7 @@ def load_shared_freezes(path: Path, timezone: str | None, now: datetime) -> tupl
         result = read_yaml(data, str(path))
         diagnostics.extend(result.diagnostics)
         for document in result.documents:
-            for problem in load_rules("config", "guards", "freeze").check(document.root):
+            for problem in load_rules("freezes").check(document.root):
                 message = problem.before + describe(problem.path, "the list") + problem.after
                 diagnostics.append(Diagnostic(problem.code, message, problem.hint, problem.mark))
             if not diagnostics:

@@ -25,6 +25,7 @@ SCHEMA_NAMES = (
     "overlay",
     "variables",
     "config",
+    "freezes",
     "plan",
     "state",
     "event",

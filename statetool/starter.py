@@ -41,6 +41,17 @@ limits:
   job_timeout_s: 1200    # how long one job of the platform may take
   poll_interval_s: 0.2   # the sandbox's jobs take a second; for the platform write 5
 
+# What one plan may do, whatever the manifests say. `statetool plan --override CODE` lets one through, once.
+guards:
+  max_share: 30          # percent of the components (from ten on) that one plan may change or forget
+  max_scale_down: 50     # percent of its instances that one plan may take from a component
+  # min_replicas: 2
+  # max_weight_step: 25      # percent of traffic added to a candidate at once
+  # max_actions: 50
+  # freeze:
+  #   - {reason: weekend, from: 2026-01-02 17:00, to: 2026-01-05 08:00, timezone: Asia/Shanghai,
+  #      repeat: FREQ=WEEKLY;BYDAY=FR}
+
 # timezone: Asia/Shanghai    # how times are shown; default: this machine's
 """
 
@@ -50,12 +61,12 @@ _MANIFEST = """\
 application: shop
 components:
   cart:
-    version: 1.4.1       # the only version that serves; an earlier one rolls back
+    version: 1.4.1       # the only version that serves; an earlier one rolls back, a new one is deployed
     replicas: 6
   search:
-    version: 2.1.0       # the stable version of a gray release that is running
+    version: 2.1.0       # the stable version of a gray release
     gray:
-      version: 2.2.0     # its candidate
+      version: 2.2.0     # its candidate; one that does not run yet is started
       weight: 20         # percent of the traffic; 100 promotes it
     depends_on: [cart]   # changed only after cart has been
   pay:

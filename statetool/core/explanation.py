@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from statetool.core import reasons
 from statetool.core.canonical import canonical_text, wish_to_json
 from statetool.core.diff import ComponentDiff, FieldDiff, diff_component, observed_state
+from statetool.core.locating import ambiguous, names
 from statetool.core.matching import Matching, match_components
 from statetool.core.model import (
     REPLICAS_FIELD,
@@ -140,12 +141,7 @@ def find_subject(
     if len(found) == 1:
         return found[0]
     if found:
-        raise StatetoolError(
-            f"{address} names {len(found)} components",
-            code="ambiguous_component",
-            address=str(address),
-            hint=f"write one of {', '.join(str(subject.address) for subject in found)}",
-        )
+        raise ambiguous(address, [subject.address for subject in found])
     known = sorted({str(subject.address) for subject in subjects})
     near = difflib.get_close_matches(str(address), known, n=3)
     raise StatetoolError(
@@ -171,19 +167,9 @@ def _is_meant(address: Address, subject: Subject) -> bool:
     own = subject.address
     if subject.moved_from == address:
         return True
-    if subject.observed is not None and _names(address, subject.observed):
+    if subject.observed is not None and names(address, subject.observed):
         return True
     return address.environment is None and (own.application, own.component) == (address.application, address.component)
-
-
-def _names(address: Address, observed: Observed) -> bool:
-    """Whether the platform's names, or its ids, are those of an address."""
-    shown = observed.address
-    return (
-        address.component == shown.component
-        and address.application in (shown.application, observed.application_id)
-        and address.environment in (None, shown.environment, observed.environment_id)
-    )
 
 
 # The explanation

@@ -33,12 +33,7 @@ def find_one(address: Address, observed: Sequence[Observed]) -> Observed:
     if len(found) == 1:
         return found[0]
     if found:
-        raise StatetoolError(
-            f"{address} names {len(found)} components",
-            code="ambiguous_component",
-            address=str(address),
-            hint=f"write one of {', '.join(sorted(str(entry.address) for entry in found))}",
-        )
+        raise ambiguous(address, [entry.address for entry in found])
     known = {entry.address.component: f"{entry.address.application}/{entry.address.component}" for entry in observed}
     near = [known[name] for name in difflib.get_close_matches(address.component, sorted(known), n=3)]
     raise StatetoolError(
@@ -46,6 +41,17 @@ def find_one(address: Address, observed: Sequence[Observed]) -> Observed:
         code="component_not_found",
         address=str(address),
         hint=f"did you mean {' or '.join(near)}?" if near else "`statetool plan --show-unmanaged` lists what runs",
+    )
+
+
+def ambiguous(address: Address, meant: Iterable[Address]) -> StatetoolError:
+    """The error of an address that names several components."""
+    choices = sorted(map(str, meant))
+    return StatetoolError(
+        f"{address} names {len(choices)} components",
+        code="ambiguous_component",
+        address=str(address),
+        hint=f"write one of {', '.join(choices)}",
     )
 
 

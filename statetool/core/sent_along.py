@@ -65,7 +65,7 @@ def find_unsent(
             path,
             NEEDS_NEW_VERSION,
             f"{told} waits for a new version: it is sent only together with one",
-            "raise version as well",
+            "raise version, or the version of the gray release, as well",
         )
         for path, told in paths
     ]
@@ -90,7 +90,11 @@ def _unsent_settings(desired: Desired, recorded: Recorded | None, observed: Obse
     now = resources_to_json(runs.resources)
     for name, value in wanted.items():
         if now.get(name) != value:
-            yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {now.get(name, 'none')} -> {value}"
+            yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {_amount(now.get(name))} -> {_amount(value)}"
+
+
+def _amount(value: Json) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else "none"
 
 
 def _other_variables(deploy: Deploy, runs: Configuration) -> list[str]:

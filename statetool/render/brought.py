@@ -13,6 +13,8 @@ from statetool.render.words import ARTIFACT_PATHS, START_PARAMETERS, parameters_
 
 _ENV = "env."
 _UNCHANGED = "unchanged"
+_GIB = " GiB"
+"""What the platform counts memory in, and manifests where they write a number; they may have written 512Mi."""
 
 
 def brought_text(action: Action, fields: Collection[FieldChange]) -> str:
@@ -38,7 +40,7 @@ def _gray(action: Action) -> Mapping[str, Json]:
 
 def _one(one: Brought) -> str:
     before, after = sides_text(one.path, one.before, one.after)
-    return f"{one.path} {before} -> {after}"
+    return f"{one.path} {before} -> {after}{_GIB if one.path.endswith('.memory') else ''}"
 
 
 def _variables(shown: Iterable[Brought]) -> list[str]:

@@ -175,7 +175,7 @@ def kind_text(change: Change) -> str | None:
         sent = "" if change.action_ids else ", nothing is sent"
         return f"moves here from {change.moved_from}; the record is kept{sent}"
     if change.kind is Kind.ADOPT and not change.fields:
-        return "recorded for the first time; nothing differs"
+        return "recorded for the first time; nothing is changed"
     return None
 
 

@@ -30,7 +30,7 @@ def example(request: pytest.FixtureRequest, tmp_path: Path) -> ProjectFolder:
 
 def test_there_are_the_examples_that_the_readme_promises() -> None:
     """A renamed folder would make the tests below prove less."""
-    assert {"gray-release", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
+    assert {"canary-day", "gray-release", "guarded", "multi-environment", "online-boutique", "quickstart"} <= set(NAMES)
 
 
 def test_an_example_has_something_to_do_then_does_it_then_is_settled(example: ProjectFolder) -> None:
@@ -67,7 +67,7 @@ def test_an_example_is_valid_offline(example: ProjectFolder) -> None:
     assert "Valid" in example.call("validate").out
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/*.yaml")) + sorted(EXAMPLES.glob("*/manifests/**/*.yaml")))
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")))
 def test_an_editor_finds_the_schema_that_a_file_names(path: Path) -> None:
     """Relative to the file, as the language server reads it, and it has no complaint. A seed has no schema."""
     named = SCHEMA_COMMENT.findall(path.read_text(encoding="utf-8"))
@@ -91,6 +91,38 @@ def test_the_commands_of_the_gray_release_do_what_its_text_says(tmp_path: Path) 
     copy.ensure_settled()
 
 
+def test_the_commits_of_a_canarys_day_do_what_their_text_says(tmp_path: Path) -> None:
+    """Five commits, each planned, applied and settled; then a candidate that is taken back, refused, and let return."""
+    copy, said = _follow("canary-day", tmp_path)
+    assert [text.count("No changes.") for text in said] == [1, 1, 1, 1, 1, 1, 1, 0, 1]
+    shown = [
+        ["#1 scale replica=6"],
+        [
+            "gray.image checkout:3.0.1 -> checkout:3.1.0",
+            "#2 upgrade version=3.1.0 weight=5 after #1 version_gray",
+            "brings env ONE_CLICK added, 2 unchanged; resources.limits.memory 1 -> 2 GiB",
+        ],
+        ["gray.weight 5 % -> 20 %", "[########................................] 20 %"],
+        ["traffic 50 %"],
+        ["#1 continue_deploy up to 2 requests", "fold_needed: 3.1.0 was promoted"],
+        ["version 3.1.0 you changed the manifest; it is so already", "nothing had to be sent"],
+        ["gray.version 3.2.0 -> (none)", "#1 rollback version=3.1.0 revert"],
+        ["version_rejected: 3.2.0 was rejected", "exit code 4", "rejected 3.2.0: aborted by statetool"],
+        ["3.2.0 may return, because: it was the database"],
+    ]
+    for text, parts in zip(said, shown, strict=True):
+        flat = " ".join(text.split())
+        assert [part for part in parts if part not in flat] == []
+    steps = ["scale", "check_gray_release", "PUT", "modify_gray_rule", "modify_gray_rule", "continue_deploy"]
+    assert copy.sent() == [f"checkout {step}" for step in [*steps, "PUT", "rollback", "PUT"]]
+    start, twenty, half = (entry.body for entry in copy.log()[2:5])
+    assert start["source"]["url"] == "registry.example.com/shop/checkout:3.1.0"
+    assert start["deploy_strategy"]["gray_release"]["first_batch_weight"] == 5
+    assert [rule["parameters"]["first_batch_weight"] for rule in (twenty, half)] == [20, 50]
+    assert copy.shown("checkout")[1] == "GRAYING"
+    copy.ensure_settled()
+
+
 def test_the_commands_of_several_environments_do_what_their_text_says(tmp_path: Path) -> None:
     """Both environments from one base, then a variable from each of its three givers; the last runs change nothing."""
     copy, said = _follow("multi-environment", tmp_path)
@@ -102,6 +134,35 @@ def test_the_commands_of_several_environments_do_what_their_text_says(tmp_path: 
     wishes = {address: entry["wish"] for address, entry in copy.state["components"].items()}
     assert (wishes["shop/cart@prod"]["replicas"], wishes["shop/cart@staging"]["replicas"]) == (6, 5)
     replace(copy, environ={"STATETOOL_VAR_cart_replicas": "5"}).ensure_settled()
+
+
+def test_the_commands_of_the_guarded_project_do_what_their_text_says(tmp_path: Path) -> None:
+    """Every guard refuses once, names itself and the way out, and the way out works."""
+    copy, said = _follow("guarded", tmp_path)
+    refused = [
+        [],
+        ["freeze: frozen until"],
+        ["freeze_unreadable: guards.freeze_from: "],
+        ["max_scale_down: 8 -> 1 instances", "to 4 first", "min_replicas: 8 -> 1 instances", "write at least 2"],
+        ["max_weight_step: 20 % -> 100 %", "go to 45 % first"],
+        ["protected: lifecycle.protected lets only a scale up through"],
+        ["max_share: 6 forgotten of 11", "max_actions: 4 actions are more"],
+        ["shop/mail#1 restart waits for the approval of its risk, restart"],
+        ["observe_mode: replicas 3 -> 4 (scale) is not sent", "add billing to manage"],
+    ]
+    exit_codes = [0, 1, 1, 1, 1, 1, 2, 0, 1]
+    for text, parts, count in zip(said, refused, exit_codes, strict=True):
+        flat = " ".join(text.split())
+        assert [part for part in parts if part not in flat] == []
+        assert text.count("exit code 4") == count
+    assert "exit code 3" in said[7]
+    assert "Let through with --override (1):" in said[1]
+    assert [entry["codes"] for entry in copy.state["overridden"]] == [["freeze"], ["protected"]]
+    scaled = ["frontend", "frontend", "cart", "cart", "ledger", "mail", "users", "pay", "invoice"]
+    others = ["search rollback", "checkout modify_gray_rule", "checkout modify_gray_rule"]
+    restarted = ["mail restart", "users restart", "mail restart"]
+    assert sorted(copy.sent()) == sorted([*(f"{name} scale" for name in scaled), *others, *restarted])
+    copy.ensure_settled()
 
 
 def _follow(name: str, folder: Path) -> tuple[ProjectFolder, list[str]]:

@@ -41,6 +41,16 @@ applications:
 SAME = "application: shop\ncomponents:\n  cart: {version: 1.4.2, replicas: 4}\n  pay: {replicas: 4}\n"
 MORE = SAME.replace("replicas: 4}\n  pay", "replicas: 6}\n  pay")
 PERMITTED = SAME.replace("pay: {replicas: 4}", "pay: {replicas: 4, lifecycle: {drift: correct}}")
+FREEZE = """\
+guards:
+  freeze:
+    - reason: all the time
+      from: 2020-01-01 00:00
+      to: 2020-01-02 00:00
+      timezone: UTC
+      repeat: FREQ=DAILY
+      passes: []
+"""
 STRANGE = "  ghost: {replicas: 2}\n"
 """A component that the platform does not have: denied."""
 
@@ -88,6 +98,12 @@ def edited(folder: Folder) -> None:
     """Recorded, and then the manifest was changed."""
     settled(folder)
     folder.manifest(MORE)
+
+
+def frozen(folder: Folder) -> None:
+    """A change that a freeze, which is on at any time, lets nobody make."""
+    edited(folder)
+    folder.project.configure(more=FREEZE)
 
 
 def drifted(folder: Folder) -> None:
@@ -146,6 +162,11 @@ def saved_and_moved(folder: Folder) -> None:
     """The component was changed after the plan was made."""
     saved(folder)
     folder.project.disturb("shop/cart", replicas=5)
+
+
+def saved_then_frozen(folder: Folder) -> None:
+    saved(folder)
+    folder.project.configure(more=FREEZE)
 
 
 def saved_and_spoilt(folder: Folder) -> None:
@@ -250,6 +271,8 @@ ROWS = [
     Row("plan", 0, settled),
     Row("plan", 0, edited),
     Row("plan", 0, held_back),
+    Row("plan", 4, frozen),
+    Row("plan --detailed-exitcode --override freeze", 2, frozen),
     Row("plan --detailed-exitcode", 0, settled),
     Row("plan --detailed-exitcode", 0, drifted),
     Row("plan --detailed-exitcode", 2, fresh),
@@ -283,6 +306,13 @@ ROWS = [
     Row("apply --auto-approve", 0, drifted, "events"),
     Row("apply --auto-approve --correct-drift", 0, drifted, "events"),
     Row("apply --auto-approve --parallelism 1 --lock-timeout 1s", 0, edited, "events"),
+    Row("apply --approve scale_up", 0, edited, "events"),
+    Row("apply --approve traffic:10,revert", 3, edited, "events"),
+    Row("apply --approve scale_up saved.plan", 0, saved, "events"),
+    Row("apply --approve revert saved.plan", 3, saved, "events"),
+    Row("apply --auto-approve", 4, frozen, "events"),
+    Row("apply --auto-approve --override freeze", 0, frozen, "events"),
+    Row("apply saved.plan", 4, saved_then_frozen, "events"),
     Row("apply", 0, edited, None, typed="yes\n"),
     Row("apply", 0, edited, None, typed="Y\nyes\n"),
     Row("apply saved.plan", 0, saved, "events"),
@@ -311,6 +341,7 @@ ROWS = [
     Row("apply --correct-drift saved.plan", 64, saved, ERROR),
     Row("apply --allow-empty saved.plan", 64, saved, ERROR),
     Row("apply --override protected saved.plan", 64, saved, ERROR),
+    Row("apply --approve everything", 64, edited, ERROR),
     Row("apply --auto-approve --parallelism 0", 64, edited, ERROR),
     Row("apply --auto-approve --lock-timeout soon", 64, edited, ERROR),
     Row("apply --auto-approve --bogus", 64, edited, ERROR),
@@ -351,6 +382,9 @@ ROWS = [
     Row("drift", 1, bad_manifest, ERROR),
     Row("drift", 1, no_credentials, ERROR),
     Row("drift --auto-approve", 64, drifted, ERROR),
+    Row("drift --approve scale_down", 64, drifted, ERROR),
+    Row("drift --correct --approve scale_down", 0, drifted_with_permission, "events"),
+    Row("drift --correct --approve scale_up", 3, drifted_with_permission, "events"),
     Row("drift --correct --auto-approve", 0, settled, "events"),
     Row("drift --correct --auto-approve", 0, edited, "events"),
     Row("drift --correct --auto-approve", 0, drifted_with_permission, "events"),

@@ -58,6 +58,8 @@ def test_every_command_of_the_tutorial_runs(tmp_path: Path) -> None:
     assert "Changed outside, left alone (1):" in plans[2]
     assert plans[3].startswith("No changes.")
     assert "fold_needed" in plans[4]
+    assert any("#1 upgrade  version=3.1.0 weight=5" in output for _, output in outputs)
+    assert plans[5].startswith("No changes.")
     refused = next(output for command, output in outputs if "exit code" in command)
     assert "version_rejected" in refused
     assert refused.endswith(f"exit code {ExitCode.DENIED.value}\n")
@@ -70,6 +72,17 @@ def test_the_plan_at_the_top_is_the_plan_of_the_quickstart(tmp_path: Path) -> No
         "statetool sandbox seed seed.yaml >/dev/null; statetool plan"
     )
     assert run_in_clone(tmp_path, script).stdout == README.split("```")[1].removeprefix("\n")
+
+
+def test_the_manifest_of_the_reference_is_one(tmp_path: Path) -> None:
+    """Every field that it shows is known, and stands together with the others as it may."""
+    manifest = section("Manifest").split("```yaml\n")[1].partition("```")[0]
+    script = (
+        ". .venv/bin/activate; cp -r examples/quickstart shop; cd shop;"
+        f"cat > manifests/shop.yaml <<'END'\n{manifest}\nEND\n statetool validate"
+    )
+    done = run_in_clone(tmp_path, script)
+    assert done.stdout.startswith("Valid"), done.stdout + done.stderr
 
 
 def test_every_command_and_exit_code_is_in_the_reference() -> None:

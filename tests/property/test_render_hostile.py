@@ -53,6 +53,7 @@ from statetool.core.plan import (
     WishUpdate,
 )
 from statetool.core.rollout import Phase, Rollout
+from statetool.core.state import Overridden
 from statetool.errors import Diagnostic, SourceMark
 from statetool.render.diagnostics import render_diagnostics
 from statetool.render.drift import render_drift
@@ -64,7 +65,7 @@ from statetool.render.markdown import render_plan_markdown
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import PlainProgress
 from statetool.render.rollout import render_rollout, rollout_to_document
-from statetool.render.state import render_state_list, render_state_show
+from statetool.render.state import render_overridden, render_state_list, render_state_show
 from statetool.render.text import render_plan
 
 T = TypeVar("T")
@@ -428,6 +429,15 @@ def test_state(recorded: list[Recorded]) -> None:
     assert len(text.split("\n")) == max(1, len(recorded))
     for record in recorded:
         assert_harmless(render_state_show(record))
+
+
+@settings(max_examples=60, deadline=None)
+@given(overridden=st.lists(st.builds(Overridden, instants, texts, texts, several(texts)), min_size=1, max_size=8))
+def test_overridden_runs(overridden: list[Overridden]) -> None:
+    """A line for each of the newest, under one that counts them all."""
+    text = render_overridden(overridden)
+    assert_harmless(text)
+    assert len(text.split("\n")) == 1 + min(5, len(overridden))
 
 
 def decided(entries: tuple[T, ...]) -> tuple[Decided[T], ...]:

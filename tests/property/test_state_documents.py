@@ -46,7 +46,14 @@ from statetool.core.plan import (
     WishUpdate,
 )
 from statetool.core.plan_document import plan_from_document, plan_to_document
-from statetool.core.state import StateFile, apply_wish_update, record_seen, state_from_document, state_to_document
+from statetool.core.state import (
+    Overridden,
+    StateFile,
+    apply_wish_update,
+    record_seen,
+    state_from_document,
+    state_to_document,
+)
 from statetool.errors import PlanFileError, SourceMark, StateUnreadable
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -100,6 +107,7 @@ states = st.builds(
     numbers,
     text,
     st.lists(records, max_size=4).map(lambda found: {record.address: record for record in found}),
+    st.lists(st.builds(Overridden, text, text, text, st.lists(text, max_size=2).map(tuple)), max_size=2).map(tuple),
 )
 
 values = st.recursive(

@@ -11,6 +11,7 @@ import pytest
 from statetool.core.guards import Freeze
 from statetool.core.plan import Risk
 from statetool.freeze import Window, check_recurrence, freezes_at, load_shared_freezes
+from statetool.schema import load_schema
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
@@ -190,6 +191,14 @@ def test_a_shared_file_that_can_not_be_read_lets_only_a_revert_pass(tmp_path: Pa
     assert (freeze.code, freeze.passes) == ("freeze_unreadable", {Risk.REVERT})
     assert freeze.reason.startswith("guards.freeze_from: ")
     assert told in freeze.reason
+
+
+def test_both_files_have_one_schema_for_a_freeze() -> None:
+    """One meaning in two places must be one meaning."""
+    shared_schema, config = load_schema("freezes"), load_schema("config")
+    assert shared_schema["$defs"] == {name: config["$defs"][name] for name in ("wall_clock", "freeze")}
+    own = config["properties"]["guards"]["properties"]["freeze"]
+    assert {key: own[key] for key in ("type", "items")} == {key: shared_schema[key] for key in ("type", "items")}
 
 
 def test_a_shared_file_that_is_not_there(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from statetool.core.model import Json
 from statetool.core.overview import Overview
 from statetool.errors import InvalidInput
 from statetool.overview import build_overview
+from statetool.render.settings import render_overview
 from statetool.schema import load_schema
 
 PROJECT = "00112233445566778899aabbccddeeff"
@@ -114,6 +115,30 @@ def test_credentials_by_kind_and_origin_only(
     found = overview(tmp_path, text, environ)
     assert (found.credentials.value, found.credentials.origin) == (kind, origin)
     assert "4711" not in repr(found)
+
+
+def test_guards_and_numbers_by_risk(tmp_path: Path) -> None:
+    """A freeze with everything it leaves to defaults; what is off says so; each number has its own place."""
+    text = """\
+version: 1
+timezone: Asia/Shanghai
+limits: {parallelism: {scale: 20, version: 3}}
+guards:
+  min_replicas: 2
+  freeze: [{reason: x, from: 2027-01-01 00:00, to: 2027-01-02T00:00}]
+"""
+    found = rows(tmp_path, text)
+    assert found["guards.max_share"] == (30, "default")
+    assert found["guards.min_replicas"] == (2, "statetool.yaml:5:17")
+    assert found["guards.max_actions"] == (None, "not set")
+    freeze = {"reason": "x", "from": "2027-01-01 00:00", "to": "2027-01-02 00:00", "timezone": "Asia/Shanghai"}
+    freeze |= {"repeat": None, "passes": ["scale_up", "revert"]}
+    assert found["guards.freeze"] == ([freeze], "statetool.yaml:6:11")
+    assert found["limits.parallelism"] == (10, "default")
+    assert found["limits.parallelism.version"] == (3, "statetool.yaml:3:44")
+    shown = render_overview(overview(tmp_path, text))
+    assert "guards.max_share             30 %" in shown
+    assert "reason x; from 2027-01-01 00:00; to 2027-01-02 00:00; timezone Asia/Shanghai; passes scale_up" in shown
 
 
 def test_paths_are_shown_as_they_would_be_written(tmp_path: Path) -> None:

@@ -26,11 +26,13 @@ from statetool.core.model import (
 )
 from statetool.core.plan import Change, Kind, WishUpdate, WishValue
 from statetool.core.state import (
+    Overridden,
     StateFile,
     apply_wish_update,
     clear_rejection,
     new_state,
     record_component,
+    record_overridden,
     record_rejection,
     record_seen,
     record_version_change,
@@ -281,6 +283,15 @@ def test_the_history_keeps_the_newest_twenty_oldest_first() -> None:
     assert [entry.version for entry in state.components[CART].history] == [f"1.0.{n}" for n in range(5, 25)]
 
 
+def test_the_newest_fifty_overridden_runs_are_kept() -> None:
+    """The newest last; the same once more is no change."""
+    state = adopted()
+    for n in range(53):
+        state = record_overridden(state, Overridden(T0, f"r{n}", "ann@ci", ("freeze",)))
+    assert [entry.run_id for entry in state.overridden] == [f"r{n}" for n in range(3, 53)]
+    assert record_overridden(state, state.overridden[-1]) is state
+
+
 def test_one_rejection_a_version_and_the_last_one_stands() -> None:
     """A version that was rejected twice is cleared once."""
     first, second = Rejection("1.5.0", T0, "r1", "5xx"), Rejection("1.5.0", T1, "r2", "ended outside", "J9")
@@ -309,7 +320,8 @@ def full() -> StateFile:
         at=T0,
         applied_from=AppliedFrom(),
     )
-    return replace(pay, serial=12, fence=7)
+    let_through = record_overridden(pay, Overridden(T0, "r1", "ann@ci", ("freeze", "max_share")))
+    return replace(let_through, serial=12, fence=7)
 
 
 def test_a_state_comes_back_from_its_document_and_fits_the_schema() -> None:
@@ -338,6 +350,13 @@ def test_components_are_written_in_the_order_of_their_addresses() -> None:
     components = document["components"]
     assert isinstance(components, dict)
     assert list(components) == ["a/b", "a/b@prod", "b/a"]
+
+
+def test_a_state_that_knows_no_overrides_yet_is_read() -> None:
+    """They came later than the format."""
+    document = json.loads(json.dumps(state_to_document(full())))
+    del document["overridden"]
+    assert state_from_document(document) == replace(full(), overridden=())
 
 
 def test_keys_of_a_newer_minor_format_are_left_alone() -> None:
@@ -385,6 +404,7 @@ C = ["components", "shop/cart@prod"]
         ([*C, "applied_from", "dirty"], "no", r"\.applied_from\.dirty must be true or false"),
         ([*C, "history"], [{"version": "1"}], r"\.history\[0\]\.at must be text"),
         ([*C, "rejected"], {}, r"\.rejected must be a list"),
+        (["overridden"], [{"at": "x", "run_id": "r", "by": "b", "codes": [1]}], r"overridden\[0\]\.codes"),
     ],
 )
 def test_a_malformed_state_is_unreadable_and_says_where(path: list[str], value: Any, says: str) -> None:

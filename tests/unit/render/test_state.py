@@ -8,7 +8,8 @@ from render_golden import check_golden
 from render_records import full_record, some_records
 
 from statetool.core.model import Address, Recorded, Wish
-from statetool.render.state import render_state_list, render_state_show
+from statetool.core.state import Overridden
+from statetool.render.state import render_overridden, render_state_list, render_state_show
 
 
 def test_list() -> None:
@@ -19,6 +20,21 @@ def test_list() -> None:
 def test_empty_list() -> None:
     """No component, no line."""
     assert render_state_list([]) == ""
+
+
+def test_runs_that_let_denies_through() -> None:
+    """The newest first, in the time zone that is asked for."""
+    entries = [
+        Overridden(f"2026-11-23T0{n}:00:00Z", f"run-{n}", "ann@ci", ("freeze", "max_share")[: n % 2 + 1])
+        for n in range(7)
+    ]
+    lines = render_overridden(entries, timezone=ZoneInfo("Asia/Shanghai")).splitlines()
+    assert lines[0] == "Let through with --override (7):"
+    assert [line.split() for line in lines[1:3]] == [
+        ["2026-11-23", "14:00", "+08:00", "freeze", "ann@ci", "run-6"],
+        ["2026-11-23", "13:00", "+08:00", "freeze,", "max_share", "ann@ci", "run-5"],
+    ]
+    assert len(lines) == 6
 
 
 def test_show() -> None:

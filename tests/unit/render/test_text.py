@@ -226,5 +226,5 @@ def test_left_alone_in_drift_mode() -> None:
 def test_adopt_without_fields() -> None:
     """A component taken into the state says so even where nothing is managed."""
     text = render(make_plan(changes=(make_change("shop/cart", kind=Kind.ADOPT),)))
-    assert "recorded for the first time; nothing differs" in text
+    assert "recorded for the first time; nothing is changed" in text
     assert "1 to import" in text
