@@ -6,7 +6,8 @@ can read it as a line before and a line after.
 Left out by rule, for no test about behaviour can or should notice them:
     annotations, `Literal[...]`, type variables, imports   nothing at run time depends on them
     docstrings, and what is said to people                 texts with a space in them, f-strings, arguments that are
-                                                           a message, a hint, a reason: wording is no decision
+                                                           a message, a hint, a reason, a row in words: wording is
+                                                           no decision
     decorators of classes (frozen, slots), `__slots__`     they stop us from writing mistakes; no result shows them
     asserts                                                they tell the type checker what has been seen to already
     ESTIMATE_S                                             guesses for a person's patience; nothing waits by them
@@ -54,7 +55,7 @@ SAID = {
     "warning": (1, 2),
 }
 """Positions of arguments that people read, by the name of what is called."""
-SAID_KEYWORDS = {"message", "hint", "reason"}
+SAID_KEYWORDS = {"message", "hint", "reason", "row", "version_row"}
 LEFT_OUT = {"__slots__", "ESTIMATE_S"}
 """Names whose values are left out by rule."""
 
@@ -390,8 +391,9 @@ class _Walker(ast.NodeVisitor):
             if n not in said:
                 self.visit(argument)
         if name[:1].islower() or name.startswith("_"):
-            for left, right in pairwise(node.args):
-                if isinstance(left, ast.Name | ast.Attribute) and isinstance(right, ast.Name | ast.Attribute):
+            for n, (left, right) in enumerate(pairwise(node.args)):
+                names = ast.Name | ast.Attribute
+                if not {n, n + 1} & set(said) and isinstance(left, names) and isinstance(right, names):
                     pair = f"{self._text(right)}, {self._text(left)}"
                     self._splice("swap arguments", self._span(left)[0], self._span(right)[1], pair)
         for keyword in node.keywords:

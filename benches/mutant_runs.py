@@ -2,9 +2,10 @@
 
 What is slow is done once: libraries are imported, and tests collected, before the fork. A mutant inside a function
 replaces the code of that function, one of a table puts another table in its place; nothing is imported again. One that
-is felt at import in other ways (a default, a class), or a table that nobody missed, is compiled into a process that
-has not imported statetool yet. Which tests run a line was recorded before. Tests stop at the first failure; one that
-takes far longer than it did without a mutant is killed, which counts as noticed.
+is felt at import in other ways (a default, a class, a test that plans something when it is imported), and that nobody
+has noticed so, is compiled into a process that has not imported statetool yet. Which tests run a line was recorded
+before. Tests stop at the first failure; one that takes far longer than it did without a mutant is killed, which counts
+as noticed.
 
 The tests are those of single rows: unit and golden. Property tests would notice more, but they take seconds each, and
 what only chance notices has no test that says what is right.
@@ -52,18 +53,29 @@ class Recording:
     failed: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     ran: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
-    at_import: set[tuple[str, int]] = field(default_factory=set)
+    at_import: dict[tuple[str, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    """The files of tests that run the line as soon as they are imported."""
 
-    def tests_for(self, mutant: Mutant) -> tuple[list[str], bool]:
-        """The tests that may notice, quick ones first; and whether it takes a fresh import to tell."""
-        places = [(mutant.module, line) for line in mutant.lines]
-        fresh = mutant.function is not None and any(place in self.at_import for place in places)
-        if fresh or mutant.function is None:
-            tests = {test for (module, _), tests in self.ran.items() if module == mutant.module for test in tests}
-        else:
-            tests = {test for place in places for test in self.ran.get(place, ())}
+    def tests_for(self, mutant: Mutant) -> list[str]:
+        """The tests that run the line, quick ones first."""
+        if mutant.function is None:
+            return self._in_order(mutant, self._all_of(mutant.module))
+        places = ((mutant.module, line) for line in mutant.lines)
+        return self._in_order(mutant, {test for place in places for test in self.ran.get(place, ())})
+
+    def tests_after_import(self, mutant: Mutant) -> list[str]:
+        """Those that may notice something else where the mutant is there before anything is imported."""
+        if mutant.function is None:
+            return self.tests_for(mutant)
+        files = {file for line in mutant.lines for file in self.at_import.get((mutant.module, line), ())}
+        return self._in_order(mutant, {test for test in self.seconds if test.split("::")[0] in files})
+
+    def _all_of(self, module: str) -> set[str]:
+        return {test for (name, _), tests in self.ran.items() if name == module for test in tests}
+
+    def _in_order(self, mutant: Mutant, tests: set[str]) -> list[str]:
         own = f"test_{mutant.module}.py"
-        return sorted(tests - set(self.failed), key=lambda test: (own not in test, self.seconds[test])), fresh
+        return sorted(tests - set(self.failed), key=lambda test: (own not in test, self.seconds[test]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +118,19 @@ def run_mutants(mutants: Sequence[Mutant], recording: Recording, folder: Path) -
     quick: list[tuple[Mutant, list[str]]] = []
     slow: list[tuple[Mutant, list[str]]] = []
     for mutant in mutants:
-        tests, fresh = recording.tests_for(mutant)
-        if not tests:
-            yield Result(mutant, SURVIVED, 0.0, 0)
+        tests = recording.tests_for(mutant)
+        if tests:
+            quick.append((mutant, tests))
+        elif later := recording.tests_after_import(mutant):
+            slow.append((mutant, later))
         else:
-            (slow if fresh else quick).append((mutant, tests))
+            yield Result(mutant, SURVIVED, 0.0, 0)
     for result in _run_quick(quick, recording, folder):
+        later = recording.tests_after_import(result.mutant)
         if result.outcome == str(_EXIT_IMPORT):
-            slow.append((result.mutant, recording.tests_for(result.mutant)[0]))
+            slow.append((result.mutant, later or recording.tests_for(result.mutant)))
+        elif result.outcome == SURVIVED and later:
+            slow.append((result.mutant, later))
         else:
             yield result
     yield from _in_parallel(slow, lambda mutant, tests: _run_fresh(mutant, tests, recording), folder / "fresh.log")
@@ -165,9 +182,7 @@ class _Server:
                 session.config.hook.pytest_runtestloop(session=session)
             except session.Failed:
                 return _EXIT_NOTICED
-            if session.testsfailed:
-                return _EXIT_NOTICED
-            return _EXIT_SURVIVED if mutant.function else _EXIT_IMPORT
+            return _EXIT_NOTICED if session.testsfailed else _EXIT_SURVIVED
 
         for result in _in_parallel(self._work, child, self._log):
             pickle.dump(result, self._stream)
@@ -308,7 +323,7 @@ def _wait_for(pid: int) -> tuple[int, int]:
 
 
 def _run_pytest(arguments: list[str], *plugins: object) -> int:
-    options = ["-q", "-p", "no:cacheprovider", *([] if isinstance(plugins[0], _Recorder) else ["-x"])]
+    options = ["-q", "--tb=line", "-p", "no:cacheprovider", *([] if isinstance(plugins[0], _Recorder) else ["-x"])]
     return pytest.main([*options, "--rootdir", str(ROOT), *arguments], plugins=list(plugins))
 
 
@@ -338,8 +353,7 @@ class _Recorder:
     def __init__(self, modules: Sequence[str]) -> None:
         self.recording = Recording()
         self._modules = {str(CORE / f"{name}.py"): name for name in modules}
-        self._lines = self.recording.at_import
-        sys.settrace(self._trace)
+        self._lines: set[tuple[str, int]] = set()
 
     def _trace(self, frame: FrameType, event: str, argument: object) -> Any:
         name = self._modules.get(frame.f_code.co_filename)
@@ -352,6 +366,16 @@ class _Recorder:
             return line
 
         return line
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        self._lines = set()
+        sys.settrace(self._trace)
+        result = yield
+        sys.settrace(None)
+        for place in self._lines:
+            self.recording.at_import[place].add(collector.nodeid.split("::")[0])
+        return result  # what the wrapped hook says
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:

@@ -56,6 +56,10 @@ FURTHER = (
     "canonical",
     "guards",
     "selection",
+    "withholding",
+    "approval",
+    "permission",
+    "artifacts",
 )
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.txt")
 

@@ -1,0 +1,123 @@
+"""The rows of the version picture asked directly: what stands in a decision, and what must not stand beside a deny.
+
+`test_version_rows.py` has every row as a whole plan; here are the promises that a plan as a whole does not show,
+and rows whose neighbours would answer the same in most worlds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from core_builders import codes, deployed, look, plan_one, record, see, see_gray, steps, want, wish
+
+from statetool.core.deploy import Artifact, Deploy
+from statetool.core.model import Desired, Observed, Recorded, Rejection
+from statetool.core.picture import version_picture
+from statetool.core.rejection import find_ended_outside
+from statetool.core.situation import Decision, Situation
+from statetool.core.version_rows import decide_version
+
+V, BEFORE, OLD, C, NEW = "1.4.2", "1.4.1", "1.4.0", "1.5.0", "2.0.0"
+WRITTEN = Deploy(Artifact("image", "swr/shop/cart:new"), Artifact("image", "swr/shop/cart:candidate"))
+
+
+def decide(
+    desired: Desired, recorded: Recorded | None, observed: Observed, overrides: Iterable[str] = (), **fields: Any
+) -> Decision:
+    """The decision alone; four instances, unless `instances` says otherwise."""
+    assert desired.wish.picture is not None
+    return decide_version(
+        Situation(
+            address=desired.address,
+            wanted=desired.wish.picture,
+            wish=recorded.wish.picture if recorded else None,
+            seen=version_picture(observed, recorded),
+            observed=observed,
+            recorded=recorded,
+            rejected=recorded.rejected if recorded else (),
+            overrides=frozenset(overrides),
+            is_drift=False,
+            deploy=desired.deploy,
+            **{"instances": 4, **fields},
+        )
+    )
+
+
+GRAY = record(wish(V, C))
+SERVING = see(V, closer=look(V, BEFORE, OLD))
+
+
+@pytest.mark.parametrize(
+    ("desired", "recorded", "observed", "fields"),
+    [
+        pytest.param(want(C, NEW), GRAY, see_gray(), {}, id="promote, then a candidate nobody knows"),
+        pytest.param(want(V, NEW), GRAY, see_gray(), {}, id="abort, then a candidate nobody knows"),
+        pytest.param(
+            want(V, NEW, deploy=WRITTEN), GRAY, see_gray(), {"instances": 1}, id="abort, then too few instances"
+        ),
+        pytest.param(want(C, NEW, deploy=WRITTEN), GRAY, see_gray(), {"has_hosts": True}, id="promote, then machines"),
+        pytest.param(want(OLD, C, deploy=WRITTEN), record(wish(V)), SERVING, {}, id="a version too deep, then gray"),
+        pytest.param(want(BEFORE, C), record(wish(V)), SERVING, {}, id="a rollback, then a candidate nobody knows"),
+        pytest.param(want(OLD), GRAY, see_gray(older=(BEFORE, OLD)), {}, id="abort, then a version too deep"),
+        pytest.param(want(NEW), GRAY, see_gray(), {}, id="abort, then a version nobody knows"),
+    ],
+)
+def test_a_deny_takes_no_step(desired: Desired, recorded: Recorded, observed: Observed, fields: dict[str, Any]) -> None:
+    """Not even those that would have been possible before the one that is not (section 7: a deny blocks)."""
+    decision = decide(desired, recorded, observed, **fields)
+    assert decision.is_deny
+    assert decision.steps == ()
+
+
+def test_a_candidate_that_the_manifest_names_as_its_version_is_nobody_elses() -> None:
+    """V, no gray; graying, G = V: promoted also where no wish is recorded yet."""
+    assert codes(plan_one(want(C), None, see_gray())) == []
+    assert steps(plan_one(want(C), None, see_gray())) == ["continue_deploy"]
+
+
+def test_an_abort_before_a_version_that_was_used_before() -> None:
+    """V is neither and was recorded after S: a warning is no reason to leave the abort out."""
+    closer = look(deployed(C, "grayrelease"), "1.4.3", deployed(V, current=True), image=f"swr/shop/cart:{C}", rule=20)
+    planned = plan_one(want("1.4.3"), GRAY, see(V, status="GRAYING", closer=closer))
+    assert steps(planned) == ["rollback 1.4.2", "upgrade 1.4.3"]
+    assert codes(planned) == ["version_reused"]
+
+
+def test_first_the_version_then_the_candidate_keep_their_warnings() -> None:
+    """V + gray C, S another: both were used before, and each is told."""
+    closer = look("1.4.3", C, deployed(V, current=True), deployed(BEFORE), image=f"swr/shop/cart:{V}")
+    planned = plan_one(want("1.4.3", C), record(wish(V)), see(V, closer=closer))
+    assert steps(planned) == ["upgrade 1.4.3", "upgrade 1.5.0 gray"]
+    assert codes(planned) == ["version_reused", "version_reused"]
+    only_stable = look("1.4.3", deployed(V, current=True), deployed(BEFORE), image=f"swr/shop/cart:{V}")
+    assert codes(plan_one(want("1.4.3", C), record(wish(V)), see(V, closer=only_stable))) == ["version_reused"]
+
+
+@pytest.mark.parametrize("verb", ["rollback", "rollback_current", "abort"])
+def test_every_way_back_counts_as_a_rollback(verb: str) -> None:
+    """Section 3: an abort counts as a rollback, by whichever verb it was sent."""
+    recorded = record(wish(V), history=[(C, "upgrade"), (V, verb)])
+    assert codes(plan_one(want(BEFORE), recorded, SERVING)) == ["ROLLBACK_TWICE"]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "STOPPED"])
+def test_a_gray_release_ended_outside_is_seen(status: str) -> None:
+    """Whether it runs or has been stopped since: the candidate is gone, and does not return by itself."""
+    observed = see(V, status=status, closer=look(V, BEFORE))
+    found = find_ended_outside(GRAY, observed, version_picture(observed, GRAY), "now")
+    assert found == Rejection(C, "now", "outside", "ended outside", "JOB-1")
+
+
+@pytest.mark.parametrize("status", ["GRAYING", "FAILED", "UPGRADING"])
+def test_what_is_busy_or_broken_was_not_ended(status: str) -> None:
+    """A gray release that is being promoted, or whose cluster can't be reached, may go on."""
+    observed = see(V, status=status, closer=look(V, BEFORE))
+    assert find_ended_outside(GRAY, observed, version_picture(see(V), GRAY), "now") is None
+
+
+def test_what_was_rejected_before_stays_rejected_when_more_is_seen() -> None:
+    """The latch looks at the stored rejections and at what was ended outside just now."""
+    recorded = record(wish(V, C), rejected=["1.6.0"])
+    assert codes(plan_one(want(V, "1.6.0", deploy=WRITTEN), recorded, SERVING)) == ["VERSION_REJECTED"]
