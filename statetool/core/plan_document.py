@@ -68,8 +68,7 @@ MASKED = "(not shown)"
 
 def plan_to_shown_document(plan: Plan) -> dict[str, Json]:
     """The document as it is shown: without the values of variables, so that it can't be applied where it has some."""
-    masked = [replace(action, parameters=_masked(action.parameters)) for action in plan.actions]
-    return {**plan_to_document(plan), "actions": [action_to_json(action) for action in masked]}
+    return {**plan_to_document(plan), "actions": [action_to_shown_json(action) for action in plan.actions]}
 
 
 def _masked(parameters: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -301,6 +300,11 @@ def action_to_json(action: Action) -> dict[str, Json]:
     if action.brings:
         shown["brings"] = [_brought_to_json(one) for one in action.brings]
     return shown
+
+
+def action_to_shown_json(action: Action) -> dict[str, Json]:
+    """The action as it is shown: without the values of its variables."""
+    return action_to_json(replace(action, parameters=_masked(action.parameters)))
 
 
 def _brought_to_json(one: Brought) -> dict[str, Json]:

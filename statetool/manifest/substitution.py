@@ -32,6 +32,9 @@ _LONGEST_NAME = 100
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:var\.([A-Za-z_][A-Za-z0-9_]*)\})?")
 """`$${` stands for `${`; a `${` that begins no reference matches without a name."""
 
+_SAYABLE = re.compile(r"\$\{(?: *var\b[\w.${ ]*\}?|[\w. ]*\})")
+"""What was meant as a reference. Anything else behind `${` may be the rest of a password."""
+
 
 class _Refused(Exception):
     """A value that can't be made, with what to say of it; without words where others have said enough."""
@@ -133,8 +136,8 @@ class Substituter:
         """The variables that a text refers to, in its order."""
         for match in matches:
             if match.group() == "${":
-                rest = raw[match.start() :].partition("}")
-                message = f"{quote(rest[0] + rest[1])} is no reference to a variable"
+                sayable = _SAYABLE.match(raw, match.start())
+                message = f"{quote(sayable[0] if sayable else '${')} is no reference to a variable"
                 hint = "write ${var.name}, with a name of letters, digits and '_'; $${ stands for the text ${"
                 raise _Refused("bad_reference", message, hint)
         names = [match[1] for match in matches if match[1]]

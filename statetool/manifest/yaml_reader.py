@@ -224,7 +224,7 @@ class _Composer:
         except OverflowError:
             self._note(
                 "integer_too_large",
-                f"the number {raw if len(raw) <= 40 else raw[:37] + '...'} is too large to be kept exactly",
+                "the number is too large to be kept exactly",
                 "write it in quotes if it is text",
                 self._mark(event),
             )
@@ -257,7 +257,8 @@ class _Composer:
         if known is None:
             self._stop(
                 "unknown_alias",
-                f"there is no anchor &{name} before this place in the document",
+                # Not said by its name: it may be a password that begins with *.
+                "there is no anchor of this name before this place in the document",
                 "write the value out, or put text that starts with * in quotes",
                 self._mark(event),
             )

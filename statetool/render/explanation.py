@@ -13,7 +13,7 @@ from statetool.core.document import rejection_to_json
 from statetool.core.explanation import Explanation, FieldExplanation, FieldStatus, PathValues
 from statetool.core.model import Json, Observed, Origin, Recorded
 from statetool.core.plan import Action, Kind, WishUpdate
-from statetool.core.plan_document import action_to_json, finding_to_json, held_back_to_json, left_alone_to_json
+from statetool.core.plan_document import action_to_shown_json, finding_to_json, held_back_to_json, left_alone_to_json
 from statetool.core.state import recorded_to_json
 from statetool.render import words
 from statetool.render.json import FORMAT_VERSION
@@ -304,7 +304,7 @@ def explanation_to_document(explanation: Explanation, tool_version: str) -> dict
         "moved_from": str(subject.moved_from) if subject.moved_from is not None else None,
         "fields": [_field_to_json(field) for field in explanation.fields],
         "written": [_origin_to_json(path, origin) for path, origin in explanation.written.items()],
-        "actions": [{**action_to_json(d.entry), "row": d.row} for d in explanation.actions],
+        "actions": [{**action_to_shown_json(d.entry), "row": d.row} for d in explanation.actions],
         "held_back": [{**held_back_to_json(d.entry), "row": d.row} for d in explanation.held_back],
         "left_alone": [{**left_alone_to_json(d.entry), "row": d.row} for d in explanation.left_alone],
         "findings": [{**finding_to_json(d.entry), "row": d.row} for d in explanation.findings],

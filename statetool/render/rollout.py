@@ -15,7 +15,7 @@ from statetool.core.locating import Located
 from statetool.core.model import Desired, GrayRule, Job, Json, Recorded, VersionPicture
 from statetool.core.picture import UNTOLD_VERSION, picture_paths, version_picture
 from statetool.core.plan import Action, Plan
-from statetool.core.plan_document import plan_to_document
+from statetool.core.plan_document import plan_to_shown_document
 from statetool.core.rollout import NextApply, Phase, Rollout, RolloutStep, describe_alone, judge_next_apply
 from statetool.render import words
 from statetool.render.harmless import for_terminal
@@ -275,5 +275,5 @@ def _next_to_json(plan: Plan | None) -> dict[str, Json]:
     if plan is None:
         assert verdict is NextApply.UNMANAGED
         return {"verdict": str(verdict), **{key: [] for key in _OF_NEXT_PLAN}}
-    document = plan_to_document(plan)
+    document = plan_to_shown_document(plan)
     return {"verdict": str(verdict), **{key: document[key] for key in _OF_NEXT_PLAN}}

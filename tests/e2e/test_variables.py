@@ -100,6 +100,27 @@ def test_a_value_is_shown_only_where_the_manifest_made_it_one(shop: ProjectFolde
     assert TOKEN not in (shop.root / "p.plan").read_text()
 
 
+def test_no_view_tells_what_is_sent_along_as_env(shop: ProjectFolder) -> None:
+    """Neither what a manifest writes nor what a variable gives; only a saved plan holds it, for its owner alone."""
+    shop.manifest(
+        "application: shop\ncomponents:\n"
+        "  cart: {version: 1.5.0, env: {WRITTEN: open-sesame-written, GIVEN: 'a-${var.token}'}}\n"
+        "  pay: {version: 3.0.1, gray: {version: 3.1.0, weight: 5}, env: {GIVEN: '${var.token}'}}\n"
+    )
+    plans = [("plan",), ("plan", "--json"), ("plan", "--format", "markdown"), ("plan", "--out", "saved.plan")]
+    saved = [("show", "saved.plan"), ("show", "saved.plan", "--json"), ("show", "saved.plan", "--format", "markdown")]
+    for subject in ("shop/cart", "shop/pay"):
+        plans += [("explain", subject), ("explain", subject, "--json")]
+        plans += [("rollout", "status", subject), ("rollout", "status", subject, "--json")]
+    applied = [("apply", "saved.plan", "--json"), ("show",), ("show", "--json"), ("state", "pull"), ("drift", "--json")]
+    for arguments in (*plans, *saved, *applied):
+        assert "open-sesame" not in shop.call(*arguments).all, arguments
+    assert shop.look("cart")["detail"]["version"] == "1.5.0"
+    held = {path.name for path in shop.root.rglob("*") if path.is_file() and b"open-sesame" in path.read_bytes()}
+    assert held == {"saved.plan", "sandbox.db", "shop.yaml"}
+    assert (shop.root / "saved.plan").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -204,6 +204,23 @@ def test_what_variables_of_a_component_hold_is_never_shown(project: Project, env
     assert "sesame" not in f"{found.message} {found.hint}"
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('"pa${open-sesame!}x"', "bad_reference"),
+        ('"pa${sesame without an end"', "bad_reference"),
+        ("*sesame", "unknown_alias"),
+        ("735173517351735173517351", "integer_too_large"),
+    ],
+)
+def test_a_password_that_looks_like_something_else_is_never_shown(project: Project, text: str, code: str) -> None:
+    """Before it is known where it stands, it may stand under env."""
+    project.write(f"application: shop\ncomponents: {{cart: {{version: 1.0.0, env: {{TOKEN: {text}}}}}}}\n")
+    found = project.refuse()[0]
+    assert found.code == code
+    assert not [part for part in ("sesame", "7351") if part in f"{found.message} {found.hint}"]
+
+
 def test_a_number_as_variable_is_never_shown(project: Project) -> None:
     """Nor is it repeated to show how it would stand in quotes."""
     project.write("application: shop\ncomponents: {cart: {version: 1.0.0, env: {PIN: 4711}}}\n")
