@@ -63,6 +63,7 @@ def write_project(folder: Path, port: int, size: int) -> None:
     (folder / "manifests").mkdir(parents=True)
     (folder / "statetool.yaml").write_text(
         f"version: 1\nplatform: {{endpoint: 'http://127.0.0.1:{port}'}}\nlimits: {{poll_interval_s: 0.2}}\n"
+        "guards: {max_share: 100}\n"
     )
     seed = ["applications:"]
     for application in range(APPLICATIONS):

@@ -49,7 +49,8 @@ guards:
   # max_weight_step: 25      # percent of traffic added to a candidate at once
   # max_actions: 50
   # freeze:
-  #   - {reason: weekend, from: 2026-01-02 17:00, to: 2026-01-05 08:00, timezone: Asia/Shanghai, repeat: FREQ=WEEKLY;BYDAY=FR}
+  #   - {reason: weekend, from: 2026-01-02 17:00, to: 2026-01-05 08:00, timezone: Asia/Shanghai,
+  #      repeat: FREQ=WEEKLY;BYDAY=FR}
 
 # timezone: Asia/Shanghai    # how times are shown; default: this machine's
 """

@@ -295,6 +295,18 @@ def _warn_of_next_apply(step: RolloutStep, located: Located) -> Finding | None:
         )
     if matches(wanted, after):
         return None
+    candidate = seen.gray.version if seen.gray else None
+    is_wanted = candidate in (wanted.stable, _candidate(wanted))
+    if step.command is RolloutCommand.ABORT and located.recorded is not None and is_wanted:
+        return Finding(
+            "next_apply_refuses",
+            "warn",
+            f"the manifest still asks for {candidate}, which is rejected by this: the next apply of this component is "
+            "denied (version_rejected)",
+            f"name another version, or `statetool rollout clear {located.address} {candidate} "
+            "--reason TEXT` to start it again",
+            located.address,
+        )
     paths, reached = picture_paths(wanted), picture_paths(after)
     against = [f"{p} {show(v)}" for p, v in paths.items() if canonical_text(reached.get(p)) != canonical_text(v)]
     told = ", ".join(against) or f"version {wanted.stable} alone"

@@ -65,7 +65,7 @@ def find_unsent(
             path,
             NEEDS_NEW_VERSION,
             f"{told} waits for a new version: it is sent only together with one",
-            "raise version as well",
+            "raise version, or the version of the gray release, as well",
         )
         for path, told in paths
     ]

@@ -153,7 +153,8 @@ class ActionSequence:
             return []
         ids: list[str] = []
         for step in steps:
-            if step.kind is StepKind.GRAY_START and not self._is_scaled:
+            # The platform's own check looks at the number too.
+            if step.kind in (StepKind.CHECK, StepKind.GRAY_START) and not self._is_scaled:
                 self._scale(version_changed=bool(self._taken & _SERVES_ALONE), started=started)
             added = self.chain.append(fd, self._move_of(step), brings=self._brings(step))
             if added is None:

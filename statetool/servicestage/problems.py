@@ -166,6 +166,9 @@ _MEANINGS: Mapping[Failure, _Meaning] = {
     Failure.FAILED: _FAILED,
     Failure.REFUSED_AT_GATEWAY: _REFUSED,
     Failure.UNKNOWN_VERB: _REFUSED,
+    Failure.VERSION_USED: _Meaning(
+        RequestRefused, "this version was deployed before", "write a version that was never used", "version_used"
+    ),
     Failure.CONFLICT: _Meaning(StateConflictOnPlatform, "the component's state does not allow this now"),
     Failure.REFUSED: _REFUSED,
 }

@@ -24,6 +24,7 @@ _ANY = ("*",)
 _GATEWAY = ("APIGW.*", "APIG.*")  # [10.3]
 _NOT_VISIBLE = ("SVCSTG.00100401",)  # with 401: does not exist, or is not visible [TF, 10.2]
 _UNKNOWN_VERB = ("SVCSTG.00100418",)  # [10.2]
+_VERSION_USED = ("SVCSTG.00100441",)  # [api_0026]
 
 
 class Failure(StrEnum):
@@ -49,6 +50,7 @@ class Failure(StrEnum):
     FAILED = "failed"
     REFUSED_AT_GATEWAY = "refused at the gateway"
     UNKNOWN_VERB = "unknown verb"
+    VERSION_USED = "version used"
     CONFLICT = "conflict"
     REFUSED = "refused"
 
@@ -127,6 +129,7 @@ TABLE: tuple[Row, ...] = (
     Row(Failure.FAILED,                _NO_STATUS,       _ANY,            _A,   _U,   Sign.DOWN),
     Row(Failure.REFUSED_AT_GATEWAY,    _4XX,             _GATEWAY,        _G,   _G,   Sign.NEITHER),
     Row(Failure.UNKNOWN_VERB,          (400,),           _UNKNOWN_VERB,   _G,   _G,   Sign.ALIVE),
+    Row(Failure.VERSION_USED,          (400, 409),       _VERSION_USED,   _G,   _G,   Sign.ALIVE),
     Row(Failure.CONFLICT,              (400, 409),       _ANY,            _G,   _G,   Sign.ALIVE),
     Row(Failure.REFUSED,               _4XX,             _ANY,            _G,   _G,   Sign.ALIVE),
 )  # fmt: skip

@@ -219,7 +219,7 @@ def test_an_abort_rejects_the_candidate(shop: ProjectFolder, verb: str) -> None:
     assert shop.sent() == [f"search {verb}"]
     assert shop.shown("search") == ("2.1.0", "RUNNING", 5, 5)
     assert "brings image search:2.2.0 -> search:2.1.0" in done.out
-    assert "next_apply_undoes" in done.out
+    assert "next_apply_refuses" in done.out
     assert (wishes(shop), rejected(shop)) == (before, ["2.2.0"])
     shop.call("apply", "--auto-approve")
     shop.edit("manifests/shop.yaml", "weight: 10", "weight: 20")

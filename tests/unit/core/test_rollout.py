@@ -339,6 +339,14 @@ def test_what_the_next_apply_would_say(step: RolloutStep, desired: Desired, code
     assert hint in str(finding.hint)
 
 
+@pytest.mark.parametrize("desired", [want("1.4.2", "1.5.0"), want("1.5.0")], ids=["as a gray release", "alone"])
+def test_after_an_abort_the_next_apply_refuses_what_was_rejected(desired: Desired) -> None:
+    """The latch keeps it from returning, so nobody is told that it will."""
+    [finding] = plan_step(ask(ABORT), locate(see_gray(), desired, record(wish("1.4.2", "1.5.0")))).findings
+    assert (finding.code, finding.severity) == ("next_apply_refuses", "warn")
+    assert "rollout clear shop/cart 1.5.0" in str(finding.hint)
+
+
 @pytest.mark.parametrize(
     ("step", "desired"),
     [

@@ -259,6 +259,12 @@ ROWS = {
     "V+C: one instance, scaled by the same plan": Row(
         want(V, C, replicas=2), record(wish(V, replicas=1)), tagged(replicas=1), ["scale 2", "upgrade 1.5.0 gray"]
     ),
+    "V+C: one instance, scaled before the platform is asked": Row(
+        want(V, C, replicas=2, deploy=Deploy(gray=GrayStart(precheck=True))),
+        record(wish(V, replicas=1)),
+        tagged(replicas=1),
+        ["scale 2", "check_gray_release", "upgrade 1.5.0 gray"],
+    ),
     "V+C: two instances": Row(want(V, C), record(wish(V)), tagged(replicas=2), ["upgrade 1.5.0 gray"]),
     "V+C: the first batch would take all": Row(
         want(V, C, deploy=Deploy(gray=GrayStart(first_batch_replicas=4))),

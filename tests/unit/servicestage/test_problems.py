@@ -47,6 +47,7 @@ def refusal(status: int, body: Any = None, *, is_action: bool = False, **headers
         (409, None, True, StateConflictOnPlatform),
         (409, None, False, RequestRefused),
         (400, "SVCSTG.00100418", True, RequestRefused),
+        (409, "SVCSTG.00100441", True, RequestRefused),
         (400, "APIGW.0201", True, RequestRefused),
         (413, "APIGW.0201", True, RequestRefused),
         (429, "APIGW.0308", True, Throttled),

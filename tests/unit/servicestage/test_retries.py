@@ -94,6 +94,7 @@ CASES = [
     Case(Failure.FAILED, answer(500, "APIGW.0601"), AGAIN, UNKNOWN, ServerFailed),
     Case(Failure.REFUSED_AT_GATEWAY, answer(400, "APIGW.0201"), GIVE_UP, GIVE_UP, RequestRefused),
     Case(Failure.REFUSED_AT_GATEWAY, answer(413, "APIGW.0201"), GIVE_UP, GIVE_UP, RequestRefused),
+    Case(Failure.VERSION_USED, answer(409, "SVCSTG.00100441"), GIVE_UP, GIVE_UP, RequestRefused),
     Case(Failure.UNKNOWN_VERB, answer(400, "SVCSTG.00100418"), GIVE_UP, GIVE_UP, RequestRefused),
     Case(Failure.CONFLICT, answer(409), GIVE_UP, GIVE_UP, RequestRefused, StateConflictOnPlatform),
     Case(Failure.CONFLICT, answer(409, "SVCSTG.1"), GIVE_UP, GIVE_UP, RequestRefused, StateConflictOnPlatform),
@@ -245,7 +246,14 @@ def test_an_error_without_an_answer_has_its_row_too() -> None:
         ),
         (
             Sign.ALIVE,
-            {Failure.NOT_VISIBLE, Failure.MISSING, Failure.UNKNOWN_VERB, Failure.CONFLICT, Failure.REFUSED},
+            {
+                Failure.NOT_VISIBLE,
+                Failure.MISSING,
+                Failure.UNKNOWN_VERB,
+                Failure.VERSION_USED,
+                Failure.CONFLICT,
+                Failure.REFUSED,
+            },
         ),
     ],
 )
