@@ -52,15 +52,15 @@ def read_recorded(project: Project, address: Address) -> Recorded:
 
 
 def clear_rejected_version(
-    project: Project, address: Address, version: str, *, lock_timeout_s: float, on_lock_wait: OnWait
+    project: Project, address: Address, version: str, reason: str, *, lock_timeout_s: float, on_lock_wait: OnWait
 ) -> None:
     """Let a rejected version return (`rollout clear`). Raises StateError where it is not rejected."""
     backend = project.backend
     info = surroundings.lock_info("rollout clear", surroundings.new_id(), __version__, project.environ)
     with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
         stored = read_state(project)
-        cleared = clear_rejection(stored, address, version)
-        if cleared is stored:
+        cleared = clear_rejection(stored, address, version, reason)
+        if cleared == stored:
             raise StateError(
                 f"{version} is not rejected for {address}",
                 address=str(address),

@@ -125,6 +125,7 @@ def clear(console: Console, /, address: str, version: str, reason: str, lock_tim
         open_offline(),
         wanted,
         version,
+        reason,
         lock_timeout_s=lock_timeout or 0.0,
         on_lock_wait=lambda holder: tell_lock_wait(console, holder),
     )

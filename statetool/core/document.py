@@ -258,13 +258,14 @@ def read_deployed(fields: Fields) -> Deployed:
 
 
 def rejection_to_json(rejection: Rejection) -> dict[str, Json]:
-    return {
+    shown: dict[str, Json] = {
         "version": rejection.version,
         "at": rejection.at,
         "by": rejection.by,
         "reason": rejection.reason,
         "job_id": rejection.job_id,
     }
+    return shown if rejection.cleared is None else {**shown, "cleared": rejection.cleared}
 
 
 def read_rejection(fields: Fields) -> Rejection:
@@ -274,6 +275,7 @@ def read_rejection(fields: Fields) -> Rejection:
         by=fields.text("by"),
         reason=fields.text("reason"),
         job_id=fields.optional_text("job_id"),
+        cleared=fields.optional_text("cleared"),
     )
 
 

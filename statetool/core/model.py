@@ -226,13 +226,17 @@ class VersionEntry:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A version that was aborted or rolled back and must not return by itself."""
+    """A version that was aborted or rolled back and must not return by itself, until it is `cleared` for a reason.
+
+    A cleared one is kept until the version runs again, so that the same end is not taken for a new one.
+    """
 
     version: str
     at: str
     by: str
     reason: str
     job_id: str | None = None
+    cleared: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from statetool.core.canonical import replicas_to_json
 from statetool.core.chain import show
 from statetool.core.diff import ComponentDiff, FieldDiff, diff_component, picture_changes
+from statetool.core.drifted import drifted_after
 from statetool.core.model import (
     GRAY_FIELD,
     REPLICAS_FIELD,
@@ -35,7 +36,6 @@ from statetool.core.rejection import find_ended_outside
 from statetool.core.sent_along import warn_start_only
 from statetool.core.sequence import ActionSequence, PlanRules
 from statetool.core.situation import UNCORRECTED, Decision, Situation
-from statetool.core.state import drifted_after
 from statetool.core.version_rows import decide_version, fold_warning
 
 

@@ -16,7 +16,7 @@ OUTSIDE = "outside"
 
 def check_latch(s: Situation, version: str) -> Decision | None:
     """The deny of a rejected version, None where it may be wished."""
-    entry = next((r for r in s.rejected if r.version == version), None)
+    entry = next((r for r in s.rejected if r.version == version and r.cleared is None), None)
     if entry is None or "version_rejected" in s.overrides:
         return None
     if entry.by == OUTSIDE:

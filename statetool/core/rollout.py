@@ -301,8 +301,7 @@ def _warn_of_next_apply(step: RolloutStep, located: Located) -> Finding | None:
         return Finding(
             "next_apply_refuses",
             "warn",
-            f"the manifest still asks for {candidate}, which is rejected by this: the next apply of this component is "
-            "denied (version_rejected)",
+            f"the manifest still asks for {candidate}, which is rejected by this: no apply brings it back",
             f"name another version, or `statetool rollout clear {located.address} {candidate} "
             "--reason TEXT` to start it again",
             located.address,

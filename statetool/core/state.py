@@ -26,6 +26,7 @@ from statetool.core.document import (
     read_replicas,
     rejection_to_json,
 )
+from statetool.core.drifted import drifted_after
 from statetool.core.model import (
     DEPLOYED_FIELD,
     GRAY_FIELD,
@@ -41,16 +42,11 @@ from statetool.core.model import (
     Recorded,
     Rejection,
     ReplicaRange,
-    Replicas,
     Seen,
-    StatusClass,
     VersionEntry,
     VersionPicture,
     Wish,
-    classify_status,
-    nearest_number,
 )
-from statetool.core.picture import differs_in_rule_only, matches
 from statetool.core.plan import Change, Kind, WishUpdate
 from statetool.errors import StateError, StateUnreadable
 
@@ -144,9 +140,13 @@ def record_seen(state: StateFile, address: Address, seen: Seen) -> StateFile:
     recorded = _recorded(state, address)
     drifted = drifted_after(recorded, seen)
     before = recorded.seen
-    if before is not None and replace(before, at=seen.at) == seen and drifted == recorded.drifted:
+    # What was cleared and runs again can be ended again.
+    runs = {seen.version, seen.gray.version if seen.gray else None}
+    rejected = tuple(entry for entry in recorded.rejected if entry.cleared is None or entry.version not in runs)
+    now = replace(recorded, seen=seen, drifted=drifted, rejected=rejected)
+    if before is not None and now == replace(recorded, seen=replace(before, at=seen.at)):
         return state
-    return _with(state, replace(recorded, seen=seen, drifted=drifted))
+    return _with(state, now)
 
 
 def record_version_change(state: StateFile, address: Address, entry: VersionEntry) -> StateFile:
@@ -173,11 +173,19 @@ def record_overridden(state: StateFile, entry: Overridden) -> StateFile:
     return replace(state, overridden=(*state.overridden, entry)[-OVERRIDES_LIMIT:])
 
 
-def clear_rejection(state: StateFile, address: Address, version: str) -> StateFile:
+def clear_rejection(state: StateFile, address: Address, version: str, reason: str) -> StateFile:
     """Let a version return. The same state comes back where it was not rejected."""
     recorded = _recorded(state, address)
-    kept = tuple(entry for entry in recorded.rejected if entry.version != version)
-    return _with(state, replace(recorded, rejected=kept))
+    return _with(
+        state,
+        replace(
+            recorded,
+            rejected=tuple(
+                replace(entry, cleared=reason) if entry.version == version and entry.cleared is None else entry
+                for entry in recorded.rejected
+            ),
+        ),
+    )
 
 
 def state_to_document(state: StateFile) -> dict[str, Json]:
@@ -312,62 +320,6 @@ def _updated_wish(wish: Wish, update: WishUpdate) -> Wish:
     if update.field == DEPLOYED_FIELD and (value is None or isinstance(value, Deployed)):
         return replace(wish, deployed=value)
     raise StateError(f"a plan can't record {update.field} as {type(value).__name__}", code="wish_update")
-
-
-def drifted_after(recorded: Recorded, seen: Seen) -> dict[str, Drifted]:
-    """Since when each wished field is wrong. What the status hides now stays as it was known."""
-    known = recorded.drifted
-    now = _judge(recorded.wish, seen)
-    before = _judge(recorded.wish, recorded.seen) if recorded.seen else {}
-    drifted: dict[str, Drifted] = {}
-    for wished, found in now.items():
-        if found is None:
-            drifted.update({path: known[path] for path in _paths_of(wished) if path in known})
-        elif found != _RIGHT:
-            right_at = recorded.seen.at if recorded.seen and before.get(wished) == _RIGHT else None
-            since = next((known[path] for path in _paths_of(wished) if path in known), None)
-            # The picture may go from wrong in its rule to wrong as a whole: still wrong since the first time.
-            drifted[found] = since or Drifted(last_right_at=right_at, first_wrong_at=seen.at)
-    return drifted
-
-
-_RIGHT = ""
-
-
-def _paths_of(wished: str) -> tuple[str, ...]:
-    return (VERSION_FIELD, GRAY_FIELD) if wished == VERSION_FIELD else (wished,)
-
-
-def _judge(wish: Wish, seen: Seen) -> dict[str, str | None]:
-    """Per wished field: right, the drift path that is wrong, or None where the status hides the value.
-
-    The same rules as `diff.py` compares by: nothing of a busy component counts, and replicas only where the
-    platform counts one version that runs.
-    """
-    status = classify_status(seen.status)
-    busy = status is StatusClass.BUSY
-    found: dict[str, str | None] = {}
-    if wish.picture is not None:
-        hidden = busy or (seen.version is None and seen.gray is None)
-        found[VERSION_FIELD] = None if hidden else _judge_picture(wish.picture, seen)
-    if wish.replicas is not None:
-        hidden = seen.replicas is None or status not in (StatusClass.READY, StatusClass.FAILED)
-        found[REPLICAS_FIELD] = None if hidden else _judge_number(wish.replicas, seen.replicas)
-    if wish.state is not None:
-        power = "stopped" if status is StatusClass.STOPPED else "running"
-        found[STATE_FIELD] = None if busy else _RIGHT if power == wish.state else STATE_FIELD
-    return found
-
-
-def _judge_number(wanted: Replicas, seen: int | None) -> str:
-    return _RIGHT if seen is not None and nearest_number(wanted, seen) == seen else REPLICAS_FIELD
-
-
-def _judge_picture(wanted: VersionPicture, seen: Seen) -> str:
-    picture = VersionPicture(seen.version, seen.gray)
-    if matches(wanted, picture):
-        return _RIGHT
-    return GRAY_FIELD if differs_in_rule_only(wanted, picture) else VERSION_FIELD
 
 
 def _seen_to_json(seen: Seen) -> dict[str, Json]:

@@ -103,6 +103,11 @@ def render_state_show(recorded: Recorded, *, timezone: ZoneInfo | None = None) -
 
 def rejection_text(rejection: Rejection, clock: words.InstantWriter) -> str:
     """`quota (by run-1 at ..., job JOB7)`, or `ended outside at ...` where no run of ours ended it."""
+    cleared = f"; may return: {rejection.cleared}" if rejection.cleared is not None else ""
+    return _end_text(rejection, clock) + cleared
+
+
+def _end_text(rejection: Rejection, clock: words.InstantWriter) -> str:
     job = f", job {rejection.job_id}" if rejection.job_id else ""
     when = f"at {clock.full(rejection.at)}{job}"
     if rejection.by != "outside":

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from statetool.core.canonical import rule_from_json
 from statetool.core.diff import observed_state
+from statetool.core.guards import NO_GUARDS
 from statetool.core.model import (
     Address,
     AppliedFrom,
@@ -120,6 +121,7 @@ class Project:
             rules=make_rules(**{"correct": self.correct, **rules}),
             selection=Selection(),
             circumstances=CIRCUMSTANCES,
+            guards=NO_GUARDS,
         )
 
 

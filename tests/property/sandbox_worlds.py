@@ -29,6 +29,7 @@ from statetool.apply.run import Emitter, Limits, Run
 from statetool.backends import Backend, Lease, LockInfo, OnWait
 from statetool.backends.state_text import StateText, parse_state
 from statetool.core.events import Event, RunSummary, fold
+from statetool.core.guards import NO_GUARDS
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import Circumstances, build_plan
@@ -286,6 +287,7 @@ class Shop:
             circumstances=Circumstances(
                 ENDPOINT, PROJECT, state.lineage if state else "new", state.serial if state else 0, "0.0.0", reads
             ),
+            guards=NO_GUARDS,
         )
 
     async def _execute(self, plan: Plan, observed: Sequence[Observed]) -> RunSummary:
