@@ -68,8 +68,8 @@ def replicas_to_json(replicas: Replicas) -> Json:
 
 
 def deployed_to_json(deployed: Deployed) -> dict[str, Json]:
-    """The digests there are."""
-    parts = {"env": deployed.env, "resources": deployed.resources, "start": deployed.start}
+    """The version and the digests there are."""
+    parts = {"version": deployed.version, "env": deployed.env, "resources": deployed.resources, "start": deployed.start}
     return {key: value for key, value in parts.items() if value is not None}
 
 

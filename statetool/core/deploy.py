@@ -69,8 +69,12 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What was sent along with the version that serves, as digests: variables, resources, start of a gray release."""
+    """What was sent along with `version`, as digests: variables, resources, start of a gray release.
 
+    It says nothing of another version: whoever goes back to one has what that one ran with.
+    """
+
+    version: str | None = None
     env: str | None = None
     resources: str | None = None
     start: str | None = None

@@ -54,6 +54,9 @@ def reach_version(s: Situation, stable: str, *, twice: bool) -> Decision:
 
 
 def _upgrade(s: Situation, stable: str) -> Decision:
+    denied = _check_kind(s, s.deploy.artifact, s.stable)
+    if denied is not None:
+        return denied
     artifact = _artifact(s, s.deploy.artifact, s.stable)
     if artifact is None:
         return _deny_unknown(s, s.stable, "beside version")
@@ -64,7 +67,7 @@ def _upgrade(s: Situation, stable: str) -> Decision:
 def start_gray_release(s: Situation, wanted: Gray) -> Decision:
     """The start of a gray release of C beside V, with what the platform asks of it."""
     assert wanted.rule is not None, "a desired gray release always has a rule"
-    denied = _check_gray_start(s, wanted)
+    denied = _check_gray_start(s, wanted) or _check_kind(s, s.deploy.candidate_artifact, wanted.version)
     if denied is not None:
         return denied
     artifact = _artifact(s, s.deploy.candidate_artifact, wanted.version)
@@ -120,6 +123,18 @@ def _requests(remaining_batches: int | None) -> int:
 
 def _batches(start: GrayStart) -> int:
     return start.remaining_batches or DEFAULT_REMAINING_BATCHES
+
+
+def _check_kind(s: Situation, written: Artifact | None, version: str) -> Decision | None:
+    """The deny of a package for what runs from an image, or the other way round."""
+    runs = s.observed.closer.artifact if s.observed.closer else None
+    if written is None or runs is None or written.kind == runs.kind:
+        return None
+    return s.deny(
+        "other_artifact",
+        f"the component runs from its {runs.kind} {runs.url}, and {version} is written with a {written.kind}",
+        f"write {runs.kind}: URL instead of {written.kind}",
+    ).at("an image for what runs from a package, or the other way round: deny other_artifact")
 
 
 def _artifact(s: Situation, written: Artifact | None, version: str) -> Artifact | None:

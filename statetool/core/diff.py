@@ -82,8 +82,8 @@ def needs_closer_look(desired: Desired, recorded: Recorded | None, observed: Obs
         return wish.picture is not None or wish.replicas is not None
     if wish.picture is not None and not matches(wish.picture, version_picture(observed, recorded)):
         return observed.status_class is not StatusClass.BUSY
-    sends_along = bool(desired.deploy.env or desired.deploy.resources)
-    if sends_along and not is_recorded(desired, recorded) and observed.status_class is not StatusClass.BUSY:
+    is_known = is_recorded(desired, recorded, observed.row_version) or observed.status_class is StatusClass.BUSY
+    if not is_known and (desired.deploy.env or desired.deploy.resources):
         return True
     replicas_moved = recorded is None or recorded.wish.replicas != wish.replicas
     starts = wish.state == "running"

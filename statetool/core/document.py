@@ -254,7 +254,8 @@ def read_replicas(fields: Fields, key: str) -> Replicas:
 
 def read_deployed(fields: Fields) -> Deployed:
     """What was sent along with a version."""
-    return Deployed(fields.optional_text("env"), fields.optional_text("resources"), fields.optional_text("start"))
+    version, env, resources, start = map(fields.optional_text, ("version", "env", "resources", "start"))
+    return Deployed(version, env, resources, start)
 
 
 def rejection_to_json(rejection: Rejection) -> dict[str, Json]:

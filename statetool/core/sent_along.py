@@ -6,14 +6,14 @@ compare versions (that is `diff.py`), nor read anything.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from statetool.core.canonical import digest, resources_to_json, variable_digest
 from statetool.core.deploy import Artifact, Configuration, Deploy, Deployed, GrayStart
-from statetool.core.model import Desired, Json, Observed, Recorded, VersionPicture
+from statetool.core.model import Closer, Desired, Json, Observed, Recorded, VersionPicture
 from statetool.core.plan import Finding, HeldBack
-from statetool.core.situation import StepKind
+from statetool.core.situation import Step, StepKind
 
 NEEDS_NEW_VERSION = "needs_new_version"
 DEPLOYING = frozenset({StepKind.UPGRADE, StepKind.GRAY_START})
@@ -28,11 +28,14 @@ RESOURCE_PATHS: Mapping[str, str] = {
 """The platform's names and those of a manifest."""
 
 
-def deployed_by(deploy: Deploy) -> Deployed:
-    """What is recorded of it once it was sent."""
+def deployed_by(deploy: Deploy, version: str | None) -> Deployed:
+    """What is recorded of it once it was sent with a version."""
+    env = digest(dict(deploy.env)) if deploy.env else None
+    resources = digest(resources_to_json(deploy.resources)) if deploy.resources else None
     return Deployed(
-        env=digest(dict(deploy.env)) if deploy.env else None,
-        resources=digest(resources_to_json(deploy.resources)) if deploy.resources else None,
+        version=version if env or resources else None,
+        env=env,
+        resources=resources,
         start=_start_digest(deploy.gray, deploy.candidate_artifact),
     )
 
@@ -48,17 +51,42 @@ def _start_digest(start: GrayStart, artifact: Artifact | None) -> str | None:
     return digest(written) if any(value is not None for value in written.values()) else None
 
 
-def is_recorded(desired: Desired, recorded: Recorded | None) -> bool:
-    """Whether the state says that these variables and resources were sent, so that nobody has to look."""
-    sent, wanted = _recorded(recorded), deployed_by(desired.deploy)
-    return (sent.env, sent.resources) == (wanted.env, wanted.resources)
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a component runs with: now, or after the steps of a plan. None where it can't be told."""
+
+    version: str | None
+    configuration: Configuration | None
+    artifact: Artifact | None
+
+    def after(self, step: Step, closer: Closer | None) -> Running:
+        """What it runs with after a step that deploys nothing."""
+        if step.kind not in (StepKind.ABORT, StepKind.ROLLBACK):
+            return self
+        past = closer.past.get(step.version) if closer else None
+        return Running(step.version, past, past.artifact if past else None)
 
 
-def find_unsent(
-    desired: Desired, recorded: Recorded | None, observed: Observed, seen: VersionPicture
-) -> list[HeldBack]:
+def running_now(observed: Observed, seen: VersionPicture) -> Running:
+    """What it runs with as observed. During a gray release that of the candidate, whose image no row tells for sure."""
+    configuration = observed.closer.configuration if observed.closer else None
+    if seen.gray is not None:
+        return Running(seen.gray.version, configuration, None)
+    return Running(seen.stable, configuration, observed.artifact)
+
+
+def is_recorded(desired: Desired, recorded: Recorded | None, version: str | None) -> bool:
+    """Whether the state says that these variables and resources were sent with a version, so that nobody has to
+    look."""
+    sent, wanted = _recorded(recorded), deployed_by(desired.deploy, version)
+    if (wanted.env, wanted.resources) == (sent.env, sent.resources) == (None, None):
+        return True
+    return (sent.version, sent.env, sent.resources) == (version, wanted.env, wanted.resources)
+
+
+def find_unsent(desired: Desired, recorded: Recorded | None, runs: Running) -> list[HeldBack]:
     """What differs from what runs while its version does not, so that it waits for the next new version."""
-    paths = [*_unsent_artifact(desired, observed, seen), *_unsent_settings(desired, recorded, observed)]
+    paths = [*_unsent_artifact(desired, runs), *_unsent_settings(desired, recorded, runs)]
     return [
         HeldBack(
             desired.address,
@@ -71,27 +99,31 @@ def find_unsent(
     ]
 
 
-def _unsent_artifact(desired: Desired, observed: Observed, seen: VersionPicture) -> Iterator[tuple[str, str]]:
-    wanted, runs = desired.deploy.artifact, observed.artifact
-    picture = desired.wish.picture
-    if wanted is None or runs is None or picture is None or seen.gray is not None or seen.stable != picture.stable:
+def _unsent_artifact(desired: Desired, runs: Running) -> Iterator[tuple[str, str]]:
+    wanted, picture = desired.deploy.artifact, desired.wish.picture
+    if wanted is None or runs.artifact is None or picture is None or runs.version != picture.stable:
         return
-    if wanted != runs:
-        yield wanted.kind, f"{wanted.kind} {runs.url} -> {wanted.url}"
+    if wanted != runs.artifact:
+        yield wanted.kind, f"{wanted.kind} {runs.artifact.url} -> {wanted.url}"
 
 
-def _unsent_settings(desired: Desired, recorded: Recorded | None, observed: Observed) -> Iterator[tuple[str, str]]:
-    runs = observed.closer.configuration if observed.closer else None
-    if runs is None or is_recorded(desired, recorded):
+def _unsent_settings(desired: Desired, recorded: Recorded | None, runs: Running) -> Iterator[tuple[str, str]]:
+    if runs.configuration is None or not _is_wanted(desired, runs) or is_recorded(desired, recorded, runs.version):
         return
-    for name in _other_variables(desired.deploy, runs):
+    for name in _other_variables(desired.deploy, runs.configuration):
         yield f"env.{name}", f"env {name}"
     wanted = resources_to_json(desired.deploy.resources) if desired.deploy.resources else {}
-    now = resources_to_json(runs.resources)
+    now = resources_to_json(runs.configuration.resources)
     for name, value in wanted.items():
         if now.get(name) != value:
             before, after = _amount(now.get(name)), _amount(value)
             yield RESOURCE_PATHS[name], f"{RESOURCE_PATHS[name]} {before} -> {after}"
+
+
+def _is_wanted(desired: Desired, runs: Running) -> bool:
+    """Whether it is a version of the manifest that runs: of another one nobody expects what the manifest sends."""
+    picture = desired.wish.picture
+    return picture is not None and runs.version in (picture.stable, picture.gray.version if picture.gray else None)
 
 
 def _amount(value: Json) -> str:
@@ -103,19 +135,22 @@ def _other_variables(deploy: Deploy, runs: Configuration) -> list[str]:
     return [name for name, text in sorted(deploy.env.items()) if runs.env.get(name) != variable_digest({"value": text})]
 
 
-def learned(
-    desired: Desired, recorded: Recorded | None, observed: Observed, sent: Collection[StepKind]
-) -> Deployed | None:
-    """What the state holds of it from now on; None where it learns nothing. `sent` are the kinds of steps taken."""
-    before, wanted = _recorded(recorded), deployed_by(desired.deploy)
-    after = before
-    runs = observed.closer.configuration if observed.closer else None
-    is_sent = not DEPLOYING.isdisjoint(sent)
-    is_same = runs is not None and not any(_unsent_settings(desired, recorded, observed))
-    if is_sent or is_same or (wanted.env is None and wanted.resources is None):
-        after = replace(after, env=wanted.env, resources=wanted.resources)
-    if StepKind.GRAY_START in sent:
-        after = replace(after, start=wanted.start)
+def learned(desired: Desired, recorded: Recorded | None, runs: Running, sent: Step | None) -> Deployed | None:
+    """What the state holds of it from now on; None where it learns nothing.
+
+    `sent` is the step that sent it, and `runs` what runs where there is none.
+    """
+    before = _recorded(recorded)
+    wanted = deployed_by(desired.deploy, sent.version if sent is not None else runs.version)
+    can_tell = runs.configuration is not None and _is_wanted(desired, runs)
+    if sent is not None:
+        after = wanted if sent.kind is StepKind.GRAY_START else replace(wanted, start=before.start)
+    elif wanted.env is None and wanted.resources is None:
+        after = replace(before, version=None, env=None, resources=None)
+    elif can_tell and not any(_unsent_settings(desired, recorded, runs)):
+        after = replace(wanted, start=before.start)
+    else:
+        after = before
     return after if after != before else None
 
 
@@ -126,7 +161,7 @@ def warn_start_only(desired: Desired, recorded: Recorded | None, seen: VersionPi
     if wish is None or wish.picture is None or wanted is None or seen.gray is None or wish.deployed is None:
         return None
     candidates = {picture.gray.version if picture.gray else None for picture in (wish.picture, wanted, seen)}
-    if len(candidates) > 1 or wish.deployed.start == deployed_by(desired.deploy).start:
+    if len(candidates) > 1 or wish.deployed.start == deployed_by(desired.deploy, None).start:
         return None
     return Finding(
         "start_only_field",

@@ -45,7 +45,7 @@ from statetool.core.plan import (
     WishUpdate,
     WishValue,
 )
-from statetool.core.sent_along import DEPLOYING, find_unsent, learned
+from statetool.core.sent_along import DEPLOYING, find_unsent, learned, running_now
 from statetool.core.situation import FULL_CHANGES, Step, StepKind
 from statetool.core.version_moves import build_move
 
@@ -88,7 +88,7 @@ class ActionSequence:
     chain: ActionChain = field(init=False)
     updates: list[WishUpdate] = field(default_factory=list)
     listed: list[FieldChange] = field(default_factory=list)
-    _taken: set[StepKind] = field(default_factory=set)
+    _taken: list[Step] = field(default_factory=list)
     _runs: Configuration | None = field(init=False)
     _is_scaled: bool = False
     revealed: FieldDiff | None = None
@@ -105,10 +105,10 @@ class ActionSequence:
         started = self._start()
         changed = self._version(steps, started)
         if not self._is_scaled:
-            self._scale(version_changed=bool(self._taken & _SERVES_ALONE), started=started)
-        restarted = changed if self._taken & FULL_CHANGES else []
+            self._scale(version_changed=self._took(_SERVES_ALONE), started=started)
+        restarted = changed if self._took(FULL_CHANGES) else []
         self._restart_and_stop(([started] if started else []) + restarted)
-        self._sent_along(changed)
+        self._sent_along(steps, changed)
         self._released()
 
     def change(self, moved_from: Address | None) -> Change | None:
@@ -158,18 +158,21 @@ class ActionSequence:
         for step in steps:
             # The platform's own check looks at the number too.
             if step.kind in (StepKind.CHECK, StepKind.GRAY_START) and not self._is_scaled:
-                self._scale(version_changed=bool(self._taken & _SERVES_ALONE), started=started)
+                self._scale(version_changed=self._took(_SERVES_ALONE), started=started)
             added = self.chain.append(fd, self._move_of(step), brings=self._brings(step))
             if added is None:
                 break
             ids.append(added)
-            self._taken.add(step.kind)
+            self._taken.append(step)
         if len(ids) == len(steps) and not (steps and self._stops_short(steps[-1])):
             self._list_and_update(fd, self.desired.wish.picture, list(ids))
             self.listed.extend(self._artifact_changes(fd, steps))
         elif ids:
             self.listed.extend(self._reached(fd, steps[len(ids) - 1]))
         return ids
+
+    def _took(self, kinds: frozenset[StepKind]) -> bool:
+        return any(step.kind in kinds for step in self._taken)
 
     def _stops_short(self, last: Step) -> bool:
         """An abort that leads to another picture than the desired one: a second plan is needed."""
@@ -341,16 +344,19 @@ class ActionSequence:
         move = Move(Verb.RESTART, Risk.RESTART, {"restart": self.desired.wish.restart})
         return to_zero or self.chain.append(fd, move)
 
-    def _sent_along(self, changed: list[str]) -> None:
+    def _sent_along(self, steps: tuple[Step, ...], changed: list[str]) -> None:
         """Image, variables and resources: recorded once they were sent, or told to wait for a new version."""
         if self.rules.mode == "drift":
             return
-        if self._taken.isdisjoint(DEPLOYING):
-            self.chain.held_back.extend(find_unsent(self.desired, self.recorded, self.observed, self.diff.picture))
-        after = learned(self.desired, self.recorded, self.observed, self._taken)
+        runs = running_now(self.observed, self.diff.picture)
+        for step in self._taken:
+            runs = runs.after(step, self.observed.closer)
+        if not any(step.kind in DEPLOYING for step in steps):
+            self.chain.held_back.extend(find_unsent(self.desired, self.recorded, runs))
+        sent = next((step for step in reversed(self._taken) if step.kind in DEPLOYING), None)
+        after = learned(self.desired, self.recorded, runs, sent)
         if after is not None:
-            sent = () if self._taken.isdisjoint(DEPLOYING) else tuple(changed)
-            self.updates.append(WishUpdate(DEPLOYED_FIELD, after, sent))
+            self.updates.append(WishUpdate(DEPLOYED_FIELD, after, tuple(changed)))
 
     def _released(self) -> None:
         if self.recorded is None or self.rules.mode == "drift":

@@ -261,7 +261,7 @@ def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]])
         replicas=_replicas(entry.pop("replicas", None)),
         state=entry.pop("state", None),
         restart=entry.pop("restart", None),
-        deployed=_deployed(entry.pop("deployed", None)),
+        deployed=_deployed(entry.pop("deployed", None), gray.version if gray else version),
     )
     status = "GRAYING" if gray else "STOPPED" if wish.state == "stopped" else "RUNNING"
     seen = entry.pop("seen", {"version": version, "replicas": _number(wish.replicas), "status": status})
@@ -294,7 +294,7 @@ def _number(wanted: Replicas | None) -> int | None:
     return wanted.min if isinstance(wanted, ReplicaRange) else wanted
 
 
-def _deployed(entry: dict[str, Any] | None) -> Deployed | None:
+def _deployed(entry: dict[str, Any] | None, version: str | None) -> Deployed | None:
     """`env`, `resources` (by the platform's names) and `start` as a manifest would have sent them."""
     if entry is None:
         return None
@@ -302,7 +302,7 @@ def _deployed(entry: dict[str, Any] | None) -> Deployed | None:
     deploy = Deploy(
         env=entry.get("env", {}), resources=Resources(**resources) if resources else None, gray=GrayStart(**start)
     )
-    return deployed_by(deploy)
+    return deployed_by(deploy, version)
 
 
 def _gray(entry: dict[str, Any] | None) -> Gray | None:

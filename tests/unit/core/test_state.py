@@ -301,9 +301,23 @@ def test_one_rejection_a_version_and_the_last_one_stands() -> None:
         state = record_rejection(state, CART, rejection)
     assert state.components[CART].rejected == (other, second)
     assert record_rejection(state, CART, second) is state
-    cleared = clear_rejection(state, CART, "1.5.0")
-    assert cleared.components[CART].rejected == (other,)
-    assert clear_rejection(cleared, CART, "1.5.0") is cleared
+    cleared = clear_rejection(state, CART, "1.5.0", "fixed upstream")
+    assert cleared.components[CART].rejected == (other, replace(second, cleared="fixed upstream"))
+    assert clear_rejection(cleared, CART, "1.5.0", "again") == cleared
+
+
+def test_what_was_cleared_is_forgotten_once_it_runs_again() -> None:
+    """So that its next end is told as one; what was not cleared stays whatever runs."""
+    other = Rejection("1.6.0", T0, "r1", "slow")
+    state = record_rejection(adopted(), CART, Rejection("1.5.0", T0, "r1", "5xx"))
+    state = clear_rejection(record_rejection(state, CART, other), CART, "1.5.0", "fixed")
+    before = record_seen(state, CART, Seen(T1, "1.4.2", 4, 4, "RUNNING", None))
+    assert len(before.components[CART].rejected) == 2
+    for seen in (
+        Seen(T1, "1.4.2", 4, 4, "GRAYING", None, Gray("1.5.0", None)),
+        Seen(T1, "1.5.0", 4, 4, "RUNNING", None),
+    ):
+        assert record_seen(before, CART, seen).components[CART].rejected == (other,)
 
 
 def full() -> StateFile:
