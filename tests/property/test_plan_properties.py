@@ -139,7 +139,10 @@ def test_applying_and_planning_again_is_the_empty_plan(project: Project) -> None
     unfinished |= {f.address for f in plan.findings if f.severity == "deny" or f.code == "second_step_needed"}
     assert not [action for action in again.actions if action.address not in unfinished]
     assert not [change for change in again.changes if change.address not in unfinished]
-    assert not [entry for entry in again.held_back if entry.address not in unfinished]
+    # What an earlier version runs from is seen only once it runs again.
+    back = {action.address for action in plan.actions if "version" in action.goal}
+    late = {entry.address for entry in again.held_back if entry.code == "needs_new_version"} & back
+    assert not [entry for entry in again.held_back if entry.address not in unfinished | late]
     for wanted in project.desired:
         before, now = (found.parts.get(wanted.address.component) for found in (project, after))
         if before and now and wanted.wish.replicas is None and now.status != "STOPPED":
