@@ -198,6 +198,18 @@ def test_a_number_moved_outside_is_not_put_back_by_a_version_change() -> None:
     assert conditional(configured) == [("scale 9", SendIf.FEWER)]
 
 
+def test_a_release_that_is_started_and_promoted_at_once_keeps_the_number_too() -> None:
+    """A promotion may come back with fewer, whoever started the release: behind it stands the number that was set
+    before, by a scale of the same plan where there is one."""
+    tagged = look("1.4.2", "1.4.1", image="swr/cart:1.4.2")
+    unmanaged = plan_one(want("1.4.2", "1.5.0", 100), record(wish("1.4.2")), see(closer=tagged))
+    assert verbs(unmanaged)[1:] == ["continue_deploy", "scale 4"]
+    assert conditional(unmanaged) == [("scale 4", SendIf.FEWER)]
+    scaled = plan_one(want("1.4.2", "1.5.0", 100, replicas=6), record(wish("1.4.2", replicas=4)), see(closer=tagged))
+    assert verbs(scaled)[0] == "scale 6"
+    assert conditional(scaled) == [("scale 6", SendIf.FEWER)]
+
+
 def test_a_rule_change_has_nothing_to_do_with_replicas() -> None:
     planned = plan_one(want("1.4.2", "1.5.0", 30), record(wish("1.4.2", "1.5.0", 20)), see_gray())
     assert verbs(planned) == ["modify_gray_rule 30"]
