@@ -27,6 +27,7 @@ from statetool.core.model import (
     Recorded,
     ReplicaRange,
     Replicas,
+    StatusClass,
     VersionPicture,
     nearest_number,
 )
@@ -326,7 +327,8 @@ class ActionSequence:
 
     def _sent_along(self, changed: list[str]) -> None:
         """Image, variables and resources: recorded once they were sent, or told to wait for a new version."""
-        if self.rules.mode == "drift":
+        # What a job is moving tells nothing: it may be undone when the job fails.
+        if self.rules.mode == "drift" or self.observed.status_class is StatusClass.BUSY:
             return
         if self._taken.isdisjoint(DEPLOYING):
             self.chain.held_back.extend(find_unsent(self.desired, self.recorded, self.observed, self.diff.picture))
