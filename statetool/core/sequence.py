@@ -28,6 +28,7 @@ from statetool.core.model import (
     Recorded,
     ReplicaRange,
     Replicas,
+    StatusClass,
     VersionPicture,
     nearest_number,
 )
@@ -354,7 +355,8 @@ class ActionSequence:
 
     def _sent_along(self, steps: tuple[Step, ...], changed: list[str]) -> None:
         """Image, variables and resources: recorded once they were sent, or told to wait for a new version."""
-        if self.rules.mode == "drift":
+        # What a job is moving tells nothing: it may be undone when the job fails.
+        if self.rules.mode == "drift" or self.observed.status_class is StatusClass.BUSY:
             return
         runs = running_now(self.observed, self.diff.picture)
         for step in self._taken:

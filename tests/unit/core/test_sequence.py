@@ -20,7 +20,8 @@ from core_builders import (
     wish,
 )
 
-from statetool.core.deploy import Artifact, Configuration, Resources
+from statetool.core.canonical import variable_digest
+from statetool.core.deploy import Artifact, Configuration, Deploy, Resources
 from statetool.core.model import Observed
 from statetool.core.plan import Action, Kind, Risk, SendIf, WishUpdate
 from statetool.core.planner import ComponentPlan
@@ -458,6 +459,15 @@ def test_what_is_desired_and_observed_is_recorded_without_action() -> None:
     assert (steps(planned), set(updates(planned))) == ([], {"version", "replicas", "state"})
     assert planned.change is not None and planned.change.kind is Kind.UPDATE
     assert all(change.before == change.after for change in planned.change.fields)
+
+
+@pytest.mark.parametrize(("status", "recorded"), [("RUNNING", {"deployed", "version"}), ("UPGRADING", set())])
+def test_what_a_job_moves_is_not_recorded_as_sent_along(status: str, recorded: set[str]) -> None:
+    """The job that shows the variables may fail, and take them back."""
+    runs = Configuration(None, {"A": variable_digest({"value": "b"})}, Resources(), 4)
+    observed = see("1.5.0", status=status, closer=look("1.5.0", "1.4.2", configuration=runs))
+    planned = plan_one(want("1.5.0", deploy=Deploy(env={"A": "b"})), record(), observed)
+    assert set(updates(planned)) == recorded
 
 
 def test_a_released_field_is_a_change_without_action() -> None:
