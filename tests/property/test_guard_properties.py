@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from hypothesis import strategies as st
 from planned_worlds import Project, projects
 
@@ -12,7 +13,7 @@ from statetool.core.approval import keep_approved
 from statetool.core.guards import FREEZE, FREEZE_UNREADABLE, GUARD_CODES, Freeze, Guards, judge
 from statetool.core.plan import Plan, Risk, SendIf, Verb
 
-BOUNDED = settings(max_examples=150, deadline=None)
+BOUNDED = bounded(50)
 RISKS = [risk for risk in Risk if risk is not Risk.NONE]
 
 freezes = st.builds(
