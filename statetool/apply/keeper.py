@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from statetool.apply.ending import Ending
 from statetool.apply.run import Run
-from statetool.core.model import Address, Observed, Recorded, Rejection, VersionEntry
+from statetool.core.events import EventType
+from statetool.core.model import DEPLOYED_FIELD, Address, Observed, Recorded, Rejection, VersionEntry
 from statetool.core.picture import is_worth_recording, seen_of
-from statetool.core.plan import Action, Change, Kind, Plan, WishUpdate
+from statetool.core.plan import Action, Change, Kind, Plan, Verb, WishUpdate
 from statetool.core.state import (
     Overridden,
     StateFile,
@@ -111,6 +112,8 @@ class StateKeeper:
         if ending.is_good:
             for index in self._pending_by_action.get(action.id, ()):
                 address, update, missing = self._pending[index]
+                if _is_somebody_elses(update, action, ending):
+                    continue
                 missing.discard(action.id)
                 if not missing:
                     self._apply_update(address, update, at)
@@ -148,6 +151,12 @@ class StateKeeper:
             reason = "aborted by statetool" if change.verb == "abort" else "rolled back by statetool"
             rejection = Rejection(change.left, at, self._run.user, reason, change.job_id)
             self.state = record_rejection(self.state, action.address, rejection)
+
+
+def _is_somebody_elses(update: WishUpdate, action: Action, ending: Ending) -> bool:
+    """Whether the version was there already: what somebody else sent along with it, nobody looked at."""
+    is_satisfied = ending.type is EventType.ACTION_SATISFIED
+    return is_satisfied and action.verb is Verb.UPGRADE and update.field == DEPLOYED_FIELD
 
 
 def _touched(change: Change) -> tuple[Address, ...]:

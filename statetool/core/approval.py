@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from statetool.core.plan import Action, HeldBack, Plan, Risk
+from statetool.core.model import REPLICAS_FIELD
+from statetool.core.plan import Action, HeldBack, Plan, Risk, SendIf
 from statetool.core.withholding import find_waiting_actions, withhold_actions
 
 NOT_APPROVED = "not_approved"
@@ -35,13 +36,20 @@ def parse_approval(text: str) -> dict[Risk, int | None]:
 
 def keep_approved(plan: Plan, approval: Approval) -> Plan:
     """The plan without what was not approved and what waits for it, each listed as held back."""
-    unapproved = {action.id for action in plan.actions if not _is_approved(action, approval)}
+    keeping = _find_keeping(plan)
+    unapproved = {a.id for a in plan.actions if a.id not in keeping and not _is_approved(a, approval)}
     refused = unapproved | find_waiting_actions(plan.actions, unapproved)
     needed = {needed for action in plan.actions if action.id not in refused for needed in action.requires}
     # What only looks needs no approval; but nothing is looked at for an action that does not run.
     idle = {action.id for action in plan.actions if action.risk is Risk.NONE and action.id not in needed | refused}
     held_back = [_held_back(action, approval) for action in plan.actions if action.id in refused]
     return withhold_actions(plan, refused | idle, held_back)
+
+
+def _find_keeping(plan: Plan) -> frozenset[str]:
+    """Scales that only keep the number of instances over a change of version: approved with the change they follow."""
+    asked = {c.address for c in plan.changes if any(field.path == REPLICAS_FIELD for field in c.fields)}
+    return frozenset(a.id for a in plan.actions if a.send_if is not SendIf.ALWAYS and a.address not in asked)
 
 
 def _is_percentage(text: str) -> bool:

@@ -28,6 +28,7 @@ from statetool.core.model import (
     Recorded,
     ReplicaRange,
     Replicas,
+    StatusClass,
     VersionPicture,
     nearest_number,
 )
@@ -106,6 +107,9 @@ class ActionSequence:
         changed = self._version(steps, started)
         if not self._is_scaled:
             self._scale(version_changed=self._took(_SERVES_ALONE), started=started)
+        elif self._taken and self._taken[-1].kind is StepKind.PROMOTE:
+            # The number was set before the gray release that this plan starts and ends.
+            self._keep_number(self._number_set())
         restarted = changed if self._took(FULL_CHANGES) else []
         self._restart_and_stop(([started] if started else []) + restarted)
         self._sent_along(steps, changed)
@@ -305,6 +309,11 @@ class ActionSequence:
             fd = FieldDiff(REPLICAS_FIELD, None, True, REPLICAS_FIELD, False, ())
             self._add_scale(fd, number, number, SendIf.FEWER)
 
+    def _number_set(self) -> int | None:
+        """The number of instances that the actions so far leave."""
+        goals = (action.goal[REPLICAS_FIELD] for action in reversed(self.chain.actions) if action.verb is Verb.SCALE)
+        return next((number for number in goals if isinstance(number, int)), self._number_before())
+
     def _add_scale(self, fd: FieldDiff, wanted: int, before: int, send_if: SendIf = SendIf.ALWAYS) -> str | None:
         # The worst it may do: nobody knows what comes back, and only FEWER takes nothing away.
         may_take = wanted < before or send_if is SendIf.DIFFERENT
@@ -346,7 +355,8 @@ class ActionSequence:
 
     def _sent_along(self, steps: tuple[Step, ...], changed: list[str]) -> None:
         """Image, variables and resources: recorded once they were sent, or told to wait for a new version."""
-        if self.rules.mode == "drift":
+        # What a job is moving tells nothing: it may be undone when the job fails.
+        if self.rules.mode == "drift" or self.observed.status_class is StatusClass.BUSY:
             return
         runs = running_now(self.observed, self.diff.picture)
         for step in self._taken:

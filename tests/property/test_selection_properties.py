@@ -7,28 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from budgets import bounded
-from core_builders import CIRCUMSTANCES, make_rules
 from hypothesis import given
 from hypothesis import strategies as st
-from planned_worlds import NAMES, Part, Project, projects
+from planned_worlds import Part, Project, projects, selections
 
-from statetool.core.model import Address, Desired, Lifecycle, Observed, Wish
+from statetool.core.model import Address, Desired, Lifecycle, Wish
 from statetool.core.plan import Action, Kind, Plan
-from statetool.core.project import build_plan, find_closer_looks
-from statetool.core.selection import Selection, Selector
+from statetool.core.selection import Selection
 
 BOUNDED = bounded(80)
 MODES = st.sampled_from(["normal", "normal", "drift"])
 
-globs = st.sampled_from([f"shop/{name}" for name in NAMES] + ["shop/[d-z]*", "shop/[ab]*", "*/c*"])
-selectors = st.builds(Selector, st.sampled_from(["team", "tier"]), st.sampled_from([None, "a", "b"]), st.booleans())
-selections = st.builds(
-    Selection,
-    targets=st.lists(globs, max_size=2).map(tuple),
-    excludes=st.lists(globs, max_size=1).map(tuple),
-    selectors=st.one_of(st.just(()), st.lists(selectors, max_size=1).map(tuple)),
-    with_dependencies=st.booleans(),
-)
 labels = st.dictionaries(st.sampled_from(["team", "tier"]), st.sampled_from(["a", "b"]))
 
 
@@ -48,26 +37,8 @@ def labelled(draw: st.DrawFn) -> Project:
     return replace(project, desired=tuple(desired), parts=parts)
 
 
-def observe(project: Project, selection: Selection) -> tuple[Observed, ...]:
-    """As workflow does it: only what is selected is looked at closely."""
-    rows = tuple(part.row() for part in project.parts.values())
-    unclear = find_closer_looks(project.desired, project.state.components, rows, selection)
-    looks = {entry.component_id for entry in unclear}
-    return tuple(
-        replace(row, closer=project.parts[row.address.component].closer()) if row.component_id in looks else row
-        for row in rows
-    )
-
-
 def make_plan(project: Project, selection: Selection, **rules: Any) -> Plan:
-    return build_plan(
-        project.desired,
-        project.state.components,
-        observe(project, selection),
-        rules=make_rules(correct=project.correct, **rules),
-        selection=selection,
-        circumstances=CIRCUMSTANCES,
-    )
+    return project.plan(selection=selection, **rules)
 
 
 def needed_by(project: Project, address: Address) -> set[Address]:

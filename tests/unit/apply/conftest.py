@@ -236,7 +236,7 @@ class FakePlatform:
                 return
             component.set(row_version=component.candidate, status="RUNNING")
             component.candidate = None
-        elif verb in (Verb.ROLLBACK, Verb.ROLLBACK_CURRENT):
+        elif verb in (Verb.ROLLBACK, Verb.ROLLBACK_CURRENT, Verb.UPGRADE):
             stable = component.observed.row_version if component.candidate else component.previous
             component.set(row_version=parameters.get("version", stable), status="RUNNING")
             component.candidate = None

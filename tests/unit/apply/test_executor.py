@@ -9,6 +9,7 @@ import pytest
 from statetool.apply.run import Limits
 from statetool.backends.files import FileSystem
 from statetool.backends.local import LocalBackend
+from statetool.core.deploy import Deployed
 from statetool.core.events import EventType, fold
 from statetool.core.model import GrayRule, Rejection, VersionEntry, VersionPicture
 from statetool.core.plan import Kind, RejectionSeen, Risk, Verb, WishUpdate
@@ -302,6 +303,20 @@ def test_a_wish_whose_action_failed_is_not_recorded(lab) -> None:
     lab.apply(lab.plan(scale, updates={"a": (WishUpdate("replicas", 6, (scale.id,)),)}))
     assert lab.recorded("a").wish.replicas is None
     assert lab.recorded("a").seen.replicas == 4
+
+
+@pytest.mark.parametrize(("version", "is_recorded"), [("1.0.0", True), ("1.1.0", False)])
+def test_what_is_sent_along_is_recorded_only_where_it_was_sent(lab, version, is_recorded) -> None:
+    """A version that somebody else brought meanwhile came with who knows which variables: the next plan must look."""
+    lab.platform.add("a", version=version)
+    upgrade = lab.action(
+        "a", Verb.UPGRADE, parameters={"version": "1.1.0", "env": {"A": "b"}}, goal={"version": "1.1.0"}
+    )
+    deployed, picture = Deployed(env="sha256:1"), VersionPicture("1.1.0")
+    updates = (WishUpdate("version", picture, (upgrade.id,)), WishUpdate("deployed", deployed, (upgrade.id,)))
+    lab.apply(lab.plan(upgrade, updates={"a": updates}))
+    assert lab.recorded("a").wish.picture == picture
+    assert lab.recorded("a").wish.deployed == (deployed if is_recorded else None)
 
 
 def test_a_rollback_is_remembered_and_its_version_rejected(lab) -> None:

@@ -60,14 +60,20 @@ def test_what_is_left_is_told_and_not_recorded() -> None:
     assert "shop/queue#1" in told["shop/queue", "scale"].message
 
 
-def test_the_number_put_back_behind_an_abort_may_be_a_scale_down() -> None:
-    """Nobody knows how many come back, so approving scale_up is not enough; --approve never does more than it says."""
+@pytest.mark.parametrize("replicas", [4, None], ids=["managed", "nobody's"])
+def test_the_number_is_kept_by_the_approval_of_the_change_it_follows(replicas: int | None) -> None:
+    """Whoever approves an abort approves that as many instances run after it as before, and no other number."""
+    recorded = [record(wish("1.4.2", "1.5.0", 20, replicas=replicas))]
+    plan = plan_all([want("1.4.2", replicas=replicas)], recorded, [see_gray()])
+    assert [str(a.verb) for a in plan.actions] == ["rollback", "scale"]
+    assert keep_approved(plan, parse_approval("revert")).actions == plan.actions
+    assert keep_approved(plan, parse_approval("scale_up,scale_down")).actions == ()
+
+
+def test_another_number_behind_an_abort_is_approved_by_its_own_risk() -> None:
+    """It was asked for: nobody knows how many come back, so it may be a scale down."""
     recorded = [record(wish("1.4.2", "1.5.0", 20, replicas=4))]
-    plan = plan_all([want("1.4.2", replicas=4)], recorded, [see_gray()])
-    assert [(str(a.verb), str(a.risk), str(a.send_if)) for a in plan.actions] == [
-        ("rollback", "revert", "always"),
-        ("scale", "scale_down", "different"),
-    ]
+    plan = plan_all([want("1.4.2", replicas=6)], recorded, [see_gray()])
     for text, count in (("revert,scale_up", 1), ("revert,scale_down", 2)):
         assert len(keep_approved(plan, parse_approval(text)).actions) == count
 

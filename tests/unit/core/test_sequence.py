@@ -20,7 +20,8 @@ from core_builders import (
     wish,
 )
 
-from statetool.core.deploy import Artifact, Configuration, Resources
+from statetool.core.canonical import variable_digest
+from statetool.core.deploy import Artifact, Configuration, Deploy, Resources
 from statetool.core.model import Observed
 from statetool.core.plan import Action, Kind, Risk, SendIf, WishUpdate
 from statetool.core.planner import ComponentPlan
@@ -196,6 +197,18 @@ def test_a_number_moved_outside_is_not_put_back_by_a_version_change() -> None:
     assert conditional(planned) == [("scale 9", SendIf.FEWER)]
     configured = plan_one(want("1.4.2", replicas=4), record(wish("1.4.2", "1.5.0", replicas=4)), see_gray(configured=9))
     assert conditional(configured) == [("scale 9", SendIf.FEWER)]
+
+
+def test_a_release_that_is_started_and_promoted_at_once_keeps_the_number_too() -> None:
+    """A promotion may come back with fewer, whoever started the release: behind it stands the number that was set
+    before, by a scale of the same plan where there is one."""
+    tagged = look("1.4.2", "1.4.1", image="swr/cart:1.4.2")
+    unmanaged = plan_one(want("1.4.2", "1.5.0", 100), record(wish("1.4.2")), see(closer=tagged))
+    assert verbs(unmanaged)[1:] == ["continue_deploy", "scale 4"]
+    assert conditional(unmanaged) == [("scale 4", SendIf.FEWER)]
+    scaled = plan_one(want("1.4.2", "1.5.0", 100, replicas=6), record(wish("1.4.2", replicas=4)), see(closer=tagged))
+    assert verbs(scaled)[0] == "scale 6"
+    assert conditional(scaled) == [("scale 6", SendIf.FEWER)]
 
 
 def test_a_rule_change_has_nothing_to_do_with_replicas() -> None:
@@ -446,6 +459,15 @@ def test_what_is_desired_and_observed_is_recorded_without_action() -> None:
     assert (steps(planned), set(updates(planned))) == ([], {"version", "replicas", "state"})
     assert planned.change is not None and planned.change.kind is Kind.UPDATE
     assert all(change.before == change.after for change in planned.change.fields)
+
+
+@pytest.mark.parametrize(("status", "recorded"), [("RUNNING", {"deployed", "version"}), ("UPGRADING", set())])
+def test_what_a_job_moves_is_not_recorded_as_sent_along(status: str, recorded: set[str]) -> None:
+    """The job that shows the variables may fail, and take them back."""
+    runs = Configuration(None, {"A": variable_digest({"value": "b"})}, Resources(), 4)
+    observed = see("1.5.0", status=status, closer=look("1.5.0", "1.4.2", configuration=runs))
+    planned = plan_one(want("1.5.0", deploy=Deploy(env={"A": "b"})), record(), observed)
+    assert set(updates(planned)) == recorded
 
 
 def test_a_released_field_is_a_change_without_action() -> None:
