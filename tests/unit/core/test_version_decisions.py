@@ -7,12 +7,13 @@ and rows whose neighbours would answer the same in most worlds.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from core_builders import codes, deployed, look, plan_one, record, see, see_gray, steps, want, wish
 
-from statetool.core.deploy import Artifact, Deploy
+from statetool.core.deploy import Artifact, Deploy, GrayStart
 from statetool.core.model import Desired, Observed, Recorded, Rejection
 from statetool.core.picture import version_picture
 from statetool.core.rejection import find_ended_outside
@@ -121,3 +122,44 @@ def test_what_was_rejected_before_stays_rejected_when_more_is_seen() -> None:
     """The latch looks at the stored rejections and at what was ended outside just now."""
     recorded = record(wish(V, C), rejected=["1.6.0"])
     assert codes(plan_one(want(V, "1.6.0", deploy=WRITTEN), recorded, SERVING)) == ["VERSION_REJECTED"]
+
+
+def test_a_gray_start_is_not_refused_for_a_number_that_nobody_knows() -> None:
+    """Fewer than two *observed* instances are a reason; none observed is not."""
+    decision = decide(want(V, C, deploy=WRITTEN), record(wish(V)), SERVING, instances=None)
+    assert [str(step.kind) for step in decision.steps] == ["gray_start"]
+
+
+@pytest.mark.parametrize(("batches", "requests"), [(3, 4), (None, 2)])
+def test_a_start_with_all_traffic_is_promoted_batch_by_batch(batches: int | None, requests: int) -> None:
+    """Up to remaining batches + 1 requests; the platform takes one batch where the manifest names none."""
+    deploy = replace(WRITTEN, gray=GrayStart(remaining_batches=batches))
+    planned = plan_one(want(V, C, 100, deploy=deploy), record(wish(V)), SERVING)
+    assert steps(planned) == ["upgrade 1.5.0 gray", "continue_deploy"]
+    assert [action.max_requests for action in planned.actions if action.verb == "continue_deploy"] == [requests]
+
+
+def test_the_image_of_a_candidate_follows_the_one_that_is_written() -> None:
+    """The tag follows the version also where the manifest writes the image of `version` and nobody knows another."""
+    deploy = Deploy(Artifact("image", f"swr/shop/cart:{V}"))
+    [started] = decide(want(V, C, deploy=deploy), record(wish(V)), SERVING).steps
+    assert started.artifact == Artifact("image", f"swr/shop/cart:{C}")
+
+
+def test_the_image_of_the_stable_version_is_followed_while_the_row_shows_the_candidate() -> None:
+    """Whichever of the versions that serve the address ends in."""
+    observed = see_gray(row=C, image=f"swr/shop/cart:{V}")
+    decision = decide(want(NEW), GRAY, observed)
+    assert [step.artifact for step in decision.steps] == [None, Artifact("image", f"swr/shop/cart:{NEW}")]
+
+
+def test_an_image_that_stays_is_no_change() -> None:
+    """An address without a version in it may serve every version."""
+    image = Artifact("image", "swr/shop/cart:new")
+    observed = see(V, closer=look(V, BEFORE, image=image.url))
+    planned = plan_one(want(NEW, deploy=WRITTEN), record(wish(V)), observed)
+    assert planned.change is not None
+    assert [change.path for change in planned.change.fields] == ["version"]
+    other = plan_one(want(NEW, deploy=WRITTEN), record(wish(V)), SERVING)
+    assert other.change is not None
+    assert [(c.path, c.before, c.after) for c in other.change.fields][1:] == [("image", None, image.url)]
