@@ -193,6 +193,14 @@ def test_a_shared_file_that_can_not_be_read_lets_only_a_revert_pass(tmp_path: Pa
     assert told in freeze.reason
 
 
+@pytest.mark.parametrize("text", ["open-sesame", "'open-sesame'\n", "- open-sesame\n", "7351\n", "- [open-sesame]\n"])
+def test_what_is_no_list_of_freezes_is_not_repeated(tmp_path: Path, text: str) -> None:
+    """Whoever may write statetool.yaml may name any file of the machine, and one of them holds a token."""
+    [freeze] = shared(tmp_path, text)
+    assert freeze.code == "freeze_unreadable"
+    assert not [part for part in ("sesame", "7351") if part in freeze.reason]
+
+
 def test_both_files_have_one_schema_for_a_freeze() -> None:
     """One meaning in two places must be one meaning."""
     shared_schema, config = load_schema("freezes"), load_schema("config")
