@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from hypothesis import strategies as st
 
 from statetool.core.model import Desired
@@ -157,7 +158,7 @@ def document(defaults: dict[str, Any], component: dict[str, Any], **more: str) -
 
 
 @given(PROJECTS)
-@settings(max_examples=500)
+@bounded(150)
 def test_a_chain_of_documents_means_what_the_model_says(project: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
     """Null removes what stands under it, in a component the default too, and is an error where that is nothing."""
     files = {}

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from typing import Any, TypeVar
 
+from budgets import bounded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,7 +214,7 @@ def assert_harmless(text: str) -> None:
 widths = st.none() | st.integers(30, 160)
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(plan=plans(), width=widths, show=st.booleans())
 def test_text_plan(plan: Plan, width: int | None, show: bool) -> None:
     """The text plan never raises, holds nothing that acts, and ends with the summary."""
@@ -228,7 +229,7 @@ def test_text_plan(plan: Plan, width: int | None, show: bool) -> None:
         assert not text.startswith("No changes.")
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(plan=plans(), width=widths)
 def test_colour_adds_only_its_own_codes(plan: Plan, width: int | None) -> None:
     """Without our own codes the coloured plan is the plain one, up to blanks at line ends."""
@@ -253,7 +254,7 @@ def _without_fences(text: str) -> tuple[list[str], str]:
     return outside, fence
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(plan=plans())
 def test_markdown_plan(plan: Plan) -> None:
     """Tables keep their columns; no markup, mention, reference or link of the text is left outside code."""
@@ -300,7 +301,7 @@ def test_terminal_leaf_loses_nothing_printable(text: str) -> None:
     assert cell_width(shown) >= 0
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(
     plan=plans(),
     remaining=st.none() | plans(),
@@ -422,7 +423,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(recorded=st.lists(records, max_size=3))
 def test_state(recorded: list[Recorded]) -> None:
     """State views never raise, hold nothing that acts, and the list has a line for each component."""
@@ -433,7 +434,7 @@ def test_state(recorded: list[Recorded]) -> None:
         assert_harmless(render_state_show(record))
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(overridden=st.lists(st.builds(Overridden, instants, texts, texts, several(texts)), min_size=1, max_size=8))
 def test_overridden_runs(overridden: list[Overridden]) -> None:
     """A line for each of the newest, under one that counts them all."""
@@ -524,7 +525,7 @@ def rollouts(draw: st.DrawFn) -> Rollout:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(explanation=explanations(), width=widths)
 def test_explanation(explanation: Explanation, width: int | None) -> None:
     """The view never raises and holds nothing that acts; the document is JSON."""
@@ -534,7 +535,7 @@ def test_explanation(explanation: Explanation, width: int | None) -> None:
     json.loads(text)
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(rollout=rollouts(), width=widths)
 def test_rollout(rollout: Rollout, width: int | None) -> None:
     """Drawn without raising, nothing in it acts, and the document is one that JSON can spell."""

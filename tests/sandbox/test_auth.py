@@ -286,7 +286,7 @@ BODY = b'{"action":"scale","parameters":{"replica":3}}'
 ACTION = f"{PROJECT}/applications/a1/components/c1/action"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     part=st.sampled_from(["path", "query", "body", "method", "Host", "X-Project-Id", "Content-Type", "X-Sdk-Date"]),
     position=st.integers(0, 200),
@@ -311,7 +311,7 @@ def test_any_changed_byte_is_noticed(part, position):
     assert verdict() == (part in {"path", "query"} and unquote(request[part]) == unquote(before))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     path=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="?#"), max_size=20),
     pairs=st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=4),

@@ -705,7 +705,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kind=st.sampled_from([*FaultKind, "odd", None]),
     values=st.dictionaries(st.sampled_from([item.name for item in dataclasses.fields(Fault)]), VALUES, max_size=3),

@@ -142,7 +142,7 @@ PARAMETERS = st.dictionaries(
 BODIES = st.fixed_dictionaries({"action": VERBS | JSON}, optional={"parameters": PARAMETERS | JSON}) | JSON
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES, name=st.sampled_from(["cart", "search"]))
 def test_random_actions_never_break_it(sandbox, body, name):
     """Whatever JSON comes: an answer below 500 that is JSON, and a world that can still be read."""
@@ -171,7 +171,7 @@ FIELDS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=FIELDS | JSON,
     whole=st.booleans(),

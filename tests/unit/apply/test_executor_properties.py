@@ -4,7 +4,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from hypothesis import strategies as st
 
 from statetool.apply.run import Limits
@@ -142,7 +143,7 @@ def check(lab, plan, outcome, components) -> None:
         assert wished is all(endings[id_] in good for id_ in ids)
 
 
-@settings(max_examples=120, deadline=None)
+@bounded(40)
 @given(worlds())
 def test_every_run_keeps_the_rules(lab_type, world) -> None:
     """Random requirements, troubles and limits."""
@@ -158,7 +159,7 @@ def test_every_run_keeps_the_rules(lab_type, world) -> None:
             assert failed <= expected
 
 
-@settings(max_examples=120, deadline=None)
+@bounded(40)
 @given(worlds(), st.floats(0, 400))
 def test_every_interrupted_run_keeps_them_too(lab_type, world, stop_at) -> None:
     """Stopped at any moment: the same rules, and every job that was accepted is told."""
@@ -176,7 +177,7 @@ def test_every_interrupted_run_keeps_them_too(lab_type, world, stop_at) -> None:
         assert set(lab.platform.jobs) - lost <= told
 
 
-@settings(max_examples=60, deadline=None)
+@bounded(30)
 @given(worlds())
 def test_a_second_run_of_a_plan_that_went_well_sends_nothing(lab_type, world) -> None:
     """Everything is satisfied, and the state stays as it is."""

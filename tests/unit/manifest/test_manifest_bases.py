@@ -144,12 +144,12 @@ def test_as_many_bases_as_allowed(project: Project) -> None:
     assert codes(project) == [("extends_too_deep", "manifests/last.yaml:1:10")]
 
 
-def test_ten_thousand_bases_one_on_the_other_are_refused_in_words(project: Project) -> None:
-    """Nothing recurses along them."""
+def test_two_thousand_bases_one_on_the_other_are_refused_in_words(project: Project) -> None:
+    """Nothing recurses along them: Python would give up at half of it."""
     project.write("application: shop\ncomponents: {cart: {}}\n", "f0.yaml")
-    for number in range(1, 10_000):
+    for number in range(1, 2_000):
         (project.root / f"manifests/f{number}.yaml").write_text(f"extends: f{number - 1}.yaml\n")
-    assert codes(project) == [("extends_too_deep", "manifests/f9999.yaml:1:10")]
+    assert codes(project) == [("extends_too_deep", "manifests/f1999.yaml:1:10")]
 
 
 # What null removes: base, overlay, the component that comes of it
