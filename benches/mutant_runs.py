@@ -107,7 +107,7 @@ def record(modules: Sequence[str], folder: Path) -> Recording:
         return 0 if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) else _EXIT_BROKEN
 
     log = folder / "recording.log"
-    if _wait_for(_fork(child, log))[0] != 0:
+    if _wait_for(_fork(child, log)) != 0:
         raise BrokenRun(log.read_text())
     recording: Recording = pickle.loads((folder / "recording").read_bytes())  # noqa: S301 - our own file
     return recording
@@ -133,7 +133,8 @@ def run_mutants(mutants: Sequence[Mutant], recording: Recording, folder: Path) -
             slow.append((result.mutant, later))
         else:
             yield result
-    yield from _in_parallel(slow, lambda mutant, tests: _run_fresh(mutant, tests, recording), folder / "fresh.log")
+    log = folder / "fresh.log"
+    yield from _in_parallel(slow, lambda mutant, tests: _run_fresh(mutant, tests, recording, log), log)
 
 
 def _run_quick(work: Sequence[tuple[Mutant, list[str]]], recording: Recording, folder: Path) -> Iterator[Result]:
@@ -249,12 +250,20 @@ def _compile(mutant: Mutant) -> CodeType:
     return compile(mutant.apply(path.read_bytes()), str(path), "exec", dont_inherit=True)
 
 
-def _run_fresh(mutant: Mutant, tests: list[str], recording: Recording) -> int:
+def _run_fresh(mutant: Mutant, tests: list[str], recording: Recording, log: Path) -> int:
     """Everything is imported with the mutant in its place; an error at import is noticed too."""
     sys.meta_path.insert(0, _Importer(f"statetool.core.{mutant.module}", _compile(mutant)))
-    files = list(dict.fromkeys(test.split("::")[0] for test in tests))
-    status = _run_pytest(files, _Limits(recording.seconds), _Choice(tests))
-    return _EXIT_SURVIVED if status == pytest.ExitCode.OK else _EXIT_NOTICED
+
+    def child(chosen: list[str]) -> int:
+        files = list(dict.fromkeys(test.split("::")[0] for test in chosen))
+        status = _run_pytest(files, _Limits(recording.seconds), _Choice(chosen))
+        return _EXIT_SURVIVED if status == pytest.ExitCode.OK else _EXIT_NOTICED
+
+    # Most are noticed by the tests of their own module, which are collected in a moment.
+    own = [test for test in tests if f"test_{mutant.module}.py" in test]
+    if own and _wait_for(_fork(lambda: child(own), log)) != _EXIT_SURVIVED:
+        return _EXIT_NOTICED
+    return child(tests)
 
 
 class _Importer(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -317,9 +326,8 @@ def _become(child: Callable[[], int], log: Path) -> NoReturn:
         os._exit(status)
 
 
-def _wait_for(pid: int) -> tuple[int, int]:
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), status
+def _wait_for(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _run_pytest(arguments: list[str], *plugins: object) -> int:
