@@ -20,7 +20,7 @@ ABORTS = st.sampled_from([Verb.ROLLBACK, Verb.ROLLBACK_CURRENT])
 OVERRIDES = st.sampled_from([(), (), (), tuple(sorted(OVERRIDABLE)), *((code,) for code in sorted(OVERRIDABLE))])
 
 
-@bounded(200)
+@bounded(400)
 @given(projects(), MODES, ABORTS, OVERRIDES)
 def test_every_plan_keeps_the_rules(
     project: Project, mode: dict[str, str | bool], abort_verb: Verb, overrides: tuple[str, ...]
