@@ -14,7 +14,13 @@ from statetool.core.model import GrayRule, Json, Observed
 from statetool.core.plan import Verb
 from statetool.errors import RequestRefused
 from statetool.servicestage.configuration import AMOUNTS, is_inner
-from statetool.servicestage.fields import parse_object, parse_optional_list, parse_optional_object, parse_optional_text
+from statetool.servicestage.fields import (
+    parse_object,
+    parse_optional_count,
+    parse_optional_list,
+    parse_optional_object,
+    parse_optional_text,
+)
 
 GrayRuleBody: TypeAlias = Literal["flat", "gray_release", "deploy_strategy"]
 """Where modify_gray_rule's rule stands in its parameters: the vendor documents no place at all [U1, 4.4]."""
@@ -24,6 +30,7 @@ _NOT_SENT_BACK = frozenset({"status", "application_id", "environment_id"})
 
 _SURGE_MODES: Mapping[str, str] = {"mirror": "MIRROR", "extra": "EXTRA", "nosurge": "NOSURGE"}  # [5.1]
 _CHANNELS: Mapping[str, int] = {"microservice": 1, "registry": 3, "elb-dedicated": 4, "elb-shared": 6}  # [5.1]
+_SERVING = frozenset({"RUNNING", "PENDING"})
 _WHOLE_RELEASES = ("OneBatchRelease", "RollingRelease")
 _DEFAULT_BATCHES = 2
 _ARTICLES = {"image": "an image", "package": "a package"}
@@ -53,8 +60,8 @@ def build_deploy_body(detail: Json, parameters: Mapping[str, Json]) -> dict[str,
     `parameters` are the plan's: version; image or package, the artifact's address; env, texts by the variable's name;
     resources, any of request_cpu, limit_cpu (cores), request_memory and limit_memory (GiB); gray, a rule in canonical
     form with mode, channel, first_batch_replicas and remaining_batches; release, with strategy and batches. Everything
-    else goes back as it came, also what nobody documented. Raises RequestRefused where that can't be done,
-    AnswerUnreadable for another shape.
+    else goes back as it came, also what nobody documented; but never fewer instances than there are. Raises
+    RequestRefused where that can't be done, AnswerUnreadable for another shape.
     """
     shown = parse_object(detail, "")
     if (parse_optional_text(shown, "config_mode", "") or "").lower() == "yaml":
@@ -72,9 +79,24 @@ def build_deploy_body(detail: Json, parameters: Mapping[str, Json]) -> dict[str,
     if isinstance(resources, dict):
         body.update({key: resources[key] for key in AMOUNTS if key in resources})
     body["version"] = parameters["version"]
+    body.update(_replica(shown))
     body["source"] = _source(shown, parameters)
     body["deploy_strategy"] = _deploy_strategy(shown, parameters)
     return body
+
+
+def _replica(shown: Mapping[str, Json]) -> dict[str, Json]:
+    """The number of instances, where it must not go back as it came.
+
+    An autoscaler may run more than are configured [3.3]. A platform that takes the number of a deployment [U10] would
+    end those, and a gray release could not bring them back while it pauses.
+    """
+    status = parse_optional_object(shown, "status", "")
+    configured = parse_optional_count(shown, "replica", "")
+    if (parse_optional_text(status, "component_status", "status") or "").upper() not in _SERVING:
+        return {}  # what counts there may be instances of two versions
+    there = parse_optional_count(status, "replica", "status")
+    return {"replica": there} if configured is not None and there is not None and there > configured else {}
 
 
 def _envs(shown: Mapping[str, Json], parameters: Mapping[str, Json]) -> list[Json]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from typing import Any
 
 from core_builders import CIRCUMSTANCES, EARLIER, address, content, deployed, make_rules
@@ -152,7 +153,7 @@ class Project:
         )
 
 
-# Strategies
+# Strategies. Few draws a component, for most of the time of these tests goes into them.
 
 weights = st.integers(1, 99).map(lambda w: GrayRule(weight=w))
 gray_rules = st.one_of(
@@ -163,10 +164,9 @@ gray_rules = st.one_of(
 wished_rules = st.one_of(gray_rules, gray_rules, st.just(GrayRule(weight=100)))
 """The last one promotes."""
 
-
-def rarely() -> st.SearchStrategy[bool]:
-    """True once in a while; False is what examples shrink to."""
-    return st.sampled_from([*[False] * 11, True])
+ODD = ("unobserved", "undesired", "unrecorded", "moved", "replaced", "on machines", "another tag")
+oddities = st.sampled_from([*[None] * 14, "unrecorded", *ODD])
+"""What is strange about a component, which most are not."""
 
 
 @st.composite
@@ -185,26 +185,31 @@ CONFIGURATIONS: tuple[dict[str, Any], ...] = (
     {"env": {"LEVEL": "1"}, "resources": Resources(limit_cpu=1.0)},
     {"env": {"LEVEL": "2", "ZONE": "a"}},
 )
+LINEAGES = [line for length in (2, 3, 1, 4) for line in permutations(VERSIONS, length)]
+KINDS = ("serving",) * 12 + ("graying",) * 8 + ("stopped",) * 3 + ("other", "half way")
+NUMBERS = ((2, 2), (3, 3), (5, 5), (1, 1), (0, 0), (3, 2), (4, 3), (0, 2))
 
 
 @st.composite
-def parts(draw: st.DrawFn, name: str) -> Part:
+def parts(draw: st.DrawFn, name: str, odd: str | None = None) -> Part:
     """A component in any state the platform can show."""
-    deploys = draw(st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=4, unique=True))
-    replicas = draw(st.integers(0, 5))
+    stable, *older = draw(st.sampled_from(LINEAGES))
+    replicas, configured = draw(st.sampled_from(NUMBERS))
     part = Part(
         name,
-        deploys[0],
-        tuple(deploys[1:]),
+        stable,
+        tuple(older),
         replicas=replicas,
-        configured=draw(st.sampled_from([replicas, 1, 2, 3])),
+        configured=configured,
         came_gray=draw(st.booleans()),
-        images={deploys[0]: "swr/app:latest"} if draw(rarely()) else {},
+        images={stable: "swr/app:latest"} if odd == "another tag" else {},
         **draw(st.sampled_from(CONFIGURATIONS)),
     )
-    kind = draw(st.sampled_from(["serving"] * 14 + ["other"] + ["graying"] * 8 + ["half way"]))
+    kind = draw(st.sampled_from(KINDS))
     if kind == "serving":
-        return replace(part, status=draw(st.sampled_from(SERVING)))
+        return replace(part, status=draw(st.sampled_from(["RUNNING", "RUNNING", "PENDING"])))
+    if kind == "stopped":
+        return replace(part, status="STOPPED")
     if kind == "other":
         return replace(part, status=draw(st.sampled_from(OTHERS)))
     candidate = draw(st.sampled_from([v for v in (*VERSIONS, NEW[0]) if v != part.stable]))
@@ -221,23 +226,24 @@ def parts(draw: st.DrawFn, name: str) -> Part:
 @st.composite
 def wished_pictures(draw: st.DrawFn, part: Part) -> VersionPicture:
     """What is there, a step away from it, or anything."""
-    if draw(rarely()):
-        return draw(pictures())
-    near = [VersionPicture(part.stable, part.gray), VersionPicture(part.stable), VersionPicture(NEW[0])]
-    near += [VersionPicture(version) for version in part.older[:1]]
-    rule = draw(wished_rules)
-    near += [VersionPicture(part.stable, Gray(NEW[1], rule))]
-    if part.gray is not None:
-        near += [VersionPicture(part.gray.version)]
+    rule, new = draw(wished_rules), VersionPicture(NEW[0])
+    beside = VersionPicture(part.stable, Gray(NEW[1], rule))
+    near = [VersionPicture(part.stable, part.gray), VersionPicture(part.stable), new, beside]
+    if part.gray is None:
+        near += [*(VersionPicture(version) for version in part.older[:1] * 3 + part.older[1:2]), new, beside]
+    else:
+        near += [VersionPicture(part.stable), VersionPicture(part.gray.version), VersionPicture(part.gray.version)]
         near += [VersionPicture(part.stable, replace(part.gray, rule=rule))] * 3
-    return draw(st.sampled_from(near))
+        near += [VersionPicture(part.gray.version, beside.gray)]
+    chosen = draw(st.sampled_from([*near, None]))
+    return draw(pictures()) if chosen is None else chosen
 
 
 def wished_numbers(part: Part) -> st.SearchStrategy[Replicas | None]:
     """None, a number, or a range of them."""
     near = [part.replicas, part.configured, 0, 1, 2, 3, 4, 5]
     ranges = [ReplicaRange(low, low + more, cut) for low in (0, 2, 4) for more in (0, 2) for cut in (False, True)]
-    return st.sampled_from([*[None] * 8, *near, *near, *ranges])
+    return st.sampled_from([*[None] * 16, *near, *near, *ranges])
 
 
 def at_least_two(wanted: Replicas | None) -> Replicas | None:
@@ -250,15 +256,12 @@ def at_least_two(wanted: Replicas | None) -> Replicas | None:
 @st.composite
 def wishes(draw: st.DrawFn, part: Part) -> Wish:
     """Desired values, often those that are there, so that every cause turns up."""
-    picture = draw(wished_pictures(part)) if draw(st.integers(0, 2)) else None
+    picture = draw(wished_pictures(part)) if draw(st.integers(0, 3)) else None
     has_gray = picture is not None and picture.gray is not None
     replicas = draw(wished_numbers(part))
-    return Wish(
-        picture=picture,
-        replicas=at_least_two(replicas) if has_gray else replicas,
-        state=draw(st.sampled_from([None, "running"] if has_gray else [None, "running", "stopped"])),
-        restart=draw(st.sampled_from([None, None, "1", "2"])),
-    )
+    powers = [None, None, None, "running", "running" if has_gray else "stopped"]
+    state, restart = draw(st.sampled_from([(power, token) for power in powers for token in (None, None, "1", "2")]))
+    return Wish(picture, at_least_two(replicas) if has_gray else replicas, state, restart)  # type: ignore[arg-type]
 
 
 ALONG: tuple[Deploy, ...] = (
@@ -269,20 +272,19 @@ ALONG: tuple[Deploy, ...] = (
     Deploy(gray=GrayStart("extra", "elb-shared", 2, 3)),
     Deploy(gray=GrayStart("mirror"), env={"ZONE": "a"}),
 )
+LIFECYCLES = (
+    *[Lifecycle()] * 6,
+    *[Lifecycle(correct=frozenset({"replicas", "version", "gray", "state"}))] * 3,
+    *[Lifecycle(correct=frozenset({name})) for name in ("replicas", "version", "gray", "state")],
+    Lifecycle(protected=True),
+    Lifecycle(ignore=frozenset({"version", "gray"})),
+    Lifecycle(ignore=frozenset({"gray", "replicas"}), correct=frozenset({"version"})),
+    Lifecycle(ignore=frozenset({"state"})),
+)
 
 
 @st.composite
-def lifecycles(draw: st.DrawFn) -> Lifecycle:
-    fields = st.frozensets(st.sampled_from(["replicas", "version", "gray", "state"]), max_size=4)
-    return Lifecycle(
-        protected=draw(rarely()),
-        ignore=draw(fields) if draw(rarely()) else frozenset(),
-        correct=draw(fields),
-    )
-
-
-@st.composite
-def desires(draw: st.DrawFn, part: Part, line: int, needs: Collection[Address]) -> Desired:
+def desires(draw: st.DrawFn, part: Part, line: int, needs: Collection[Address], odd: str | None = None) -> Desired:
     """A component of a manifest."""
     wished = draw(wishes(part))
     return Desired(
@@ -290,36 +292,37 @@ def desires(draw: st.DrawFn, part: Part, line: int, needs: Collection[Address]) 
         SourceMark("manifests/shop.yaml", line, 3),
         wished,
         tuple(sorted(needs)),
-        hosts=("ecs-1",) if draw(rarely()) else (),
-        deploy=draw(st.sampled_from([Deploy(), *ALONG])) if wished.picture else Deploy(),
-        lifecycle=draw(lifecycles()),
+        hosts=("ecs-1",) if odd == "on machines" else (),
+        deploy=draw(st.sampled_from([*[Deploy()] * 6, *ALONG])) if wished.picture else Deploy(),
+        lifecycle=draw(st.sampled_from(LIFECYCLES)),
     )
 
 
 @st.composite
-def records(draw: st.DrawFn, part: Part, wanted: Desired) -> Recorded | None:
-    """No record, or one whose wish is the manifest's, what is there, another, or a mixture of all three."""
-    if draw(rarely()):
-        return None
+def records(draw: st.DrawFn, part: Part, wanted: Desired, odd: str | None = None) -> Recorded:
+    """One whose wish is what is there, the manifest's, or a mixture of those and another."""
     state = {"STOPPED": "stopped", "UPGRADING": None}.get(part.status, "running")
     there = Wish(VersionPicture(part.stable, part.gray), part.number, state, draw(st.sampled_from(["1", None])))  # type: ignore[arg-type]
     sent = deployed_by(wanted.deploy, draw(st.sampled_from([part.row().row_version, part.stable])))
-    sources = [there, there, replace(wanted.wish, deployed=sent), draw(wishes(part))]
-    chosen = {name: getattr(draw(st.sampled_from(sources)), name) for name in Wish.__slots__}
-    if chosen["deployed"] == Deployed():
-        chosen["deployed"] = None
+    mine = replace(wanted.wish, deployed=None if sent == Deployed() else sent)
+    wish = draw(st.sampled_from([there, there, there, mine, None]))
+    if wish is None:
+        sources = st.sampled_from([there, mine, draw(wishes(part))])
+        wish = Wish(**{name: getattr(draw(sources), name) for name in Wish.__slots__})
     row = part.row()
-    key = address(f"old-{part.name}") if draw(rarely()) else wanted.address
     recorded = Recorded(
-        key,
-        f"id-of-another-{part.name}" if draw(rarely()) else row.component_id,
+        address(f"old-{part.name}") if odd == "moved" else wanted.address,
+        f"id-of-another-{part.name}" if odd == "replaced" else row.component_id,
         row.application_id,
         row.environment_id,
-        Wish(**chosen),
+        wish,
         seen=draw(st.one_of(st.none(), sightings())),
     )
-    if not draw(st.booleans()):
+    if draw(st.integers(0, 5)):
         return recorded
+    picture = wanted.wish.picture or VersionPicture(part.stable)
+    candidates = [picture.stable, picture.gray.version if picture.gray else part.stable, *part.older, *NEW]
+    rejections = st.builds(Rejection, st.sampled_from(candidates), st.just(EARLIER), st.just("ann"), st.just("5xx"))
     return replace(
         recorded,
         history=tuple(draw(st.lists(version_entries, max_size=2))),
@@ -333,7 +336,6 @@ version_entries = st.builds(
     st.just(EARLIER),
     st.sampled_from(["rollback", "abort", "continue_deploy"]),
 )
-rejections = st.builds(Rejection, st.sampled_from([*VERSIONS, *NEW]), st.just(EARLIER), st.just("ann"), st.just("5xx"))
 
 
 def sightings() -> st.SearchStrategy[Seen]:
@@ -355,22 +357,22 @@ def sightings() -> st.SearchStrategy[Seen]:
 def projects(draw: st.DrawFn, most: int = 4) -> Project:
     """Some components that depend on each other without a cycle; some observed only, some recorded only, some
     recorded under another name or id."""
-    names = NAMES[: draw(st.integers(1, most))]
+    names = NAMES[: draw(st.sampled_from([1, 2, 3, most, most]))]
     desired: list[Desired] = []
     world: dict[str, Part] = {}
     recorded: list[Recorded] = []
     for n, name in enumerate(draw(st.permutations(names))):
-        part = draw(parts(name))
+        odd = draw(oddities)
+        part = draw(parts(name, odd))
         known = [entry.address for entry in desired]
         needs = draw(st.lists(st.sampled_from(known), unique=True, max_size=2)) if known else []
-        wanted = draw(desires(part, n + 2, needs))
-        if not draw(rarely()):
+        wanted = draw(desires(part, n + 2, needs, odd))
+        if odd != "unobserved":
             world[name] = part
-        if not draw(rarely()):
+        if odd != "undesired":
             desired.append(wanted)
-        entry = draw(records(part, wanted))
-        if entry is not None:
-            recorded.append(entry)
+        if odd != "unrecorded":
+            recorded.append(draw(records(part, wanted, odd)))
     state = replace(new_state("6f9c", "0.1.0"), serial=1, components={r.address: r for r in recorded})
     return Project(tuple(desired), state, world, draw(st.sampled_from([False, False, True])))
 

@@ -29,7 +29,7 @@ from statetool.apply.run import Emitter, Limits, Run
 from statetool.backends import Backend, Lease, LockInfo, OnWait
 from statetool.backends.state_text import StateText, parse_state
 from statetool.core.events import Event, RunSummary, fold
-from statetool.core.guards import NO_GUARDS
+from statetool.core.guards import NO_GUARDS, Guards
 from statetool.core.model import Address, Desired, Observed, Recorded
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import Circumstances, build_plan
@@ -276,6 +276,8 @@ class Shop:
         mode: PlanMode = "normal",
         correct: bool = False,
         overrides: Sequence[str] = (),
+        guards: Guards = NO_GUARDS,
+        selection: Selection = EVERYTHING,
     ) -> Plan:
         rules = PlanRules(self._now(), mode, correct, frozenset(overrides), Verb(self.abort))
         return build_plan(
@@ -283,11 +285,11 @@ class Shop:
             state.components if state else {},
             observed,
             rules=rules,
-            selection=EVERYTHING,
+            selection=selection,
+            guards=guards,
             circumstances=Circumstances(
                 ENDPOINT, PROJECT, state.lineage if state else "new", state.serial if state else 0, "0.0.0", reads
             ),
-            guards=NO_GUARDS,
         )
 
     async def _execute(self, plan: Plan, observed: Sequence[Observed]) -> RunSummary:
@@ -351,6 +353,13 @@ class Story:
     outside: tuple[tuple[str, Mapping[str, Any]], ...]
     second: Mapping[str, Any]
     abort: str = "rollback"
+    guards: Guards = NO_GUARDS
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """How the second manifest is applied."""
+        return {"guards": self.guards, "overrides": self.overrides}
 
     def shop(self) -> Shop:
         return Shop(self.seed, self.abort)
@@ -572,6 +581,22 @@ def disturbances(found: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+GUARDS = (
+    *[NO_GUARDS] * 6,
+    Guards(),
+    Guards(max_share=None, max_scale_down=30, min_replicas=2, max_weight_step=20),
+    Guards(max_share=None, max_scale_down=0, max_weight_step=50, max_actions=3),
+)
+OVERRIDES = (
+    *[()] * 8,
+    ("foreign_gray_release",),
+    ("fold_needed", "version_rejected"),
+    ("protected",),
+    ("max_scale_down", "min_replicas"),
+)
+"""None that the platform's own limits have a word in."""
+
+
 @st.composite
 def stories(draw: st.DrawFn, disturbed: bool = True) -> Story:
     names = NAMES[: draw(st.integers(1, len(NAMES)))]
@@ -589,4 +614,6 @@ def stories(draw: st.DrawFn, disturbed: bool = True) -> Story:
         change = draw(st.sampled_from([None, disturbances(found[name])]))
         outside += [(name, draw(change))] if change is not None else []
     second = draw(edits(first, known))
-    return Story(seed, first, tuple(outside), second, draw(st.sampled_from(["rollback", "rollback_current"])))
+    abort = draw(st.sampled_from(["rollback", "rollback_current"]))
+    guards, overrides = draw(st.sampled_from(GUARDS)), draw(st.sampled_from(OVERRIDES))
+    return Story(seed, first, tuple(outside), second, abort, guards, overrides)

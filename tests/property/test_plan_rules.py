@@ -21,7 +21,7 @@ ABORTS = st.sampled_from([Verb.ROLLBACK, Verb.ROLLBACK_CURRENT])
 OVERRIDES = st.sampled_from([(), (), (), tuple(sorted(OVERRIDABLE)), *((code,) for code in sorted(OVERRIDABLE))])
 
 
-@bounded(100)
+@bounded(150)
 @given(projects(), MODES, ABORTS, OVERRIDES)
 def test_every_plan_keeps_the_rules(
     project: Project, mode: dict[str, str | bool], abort_verb: Verb, overrides: tuple[str, ...]
@@ -35,7 +35,7 @@ def test_every_plan_keeps_the_rules(
     ensure_strangers_are_left_alone(project, plan, is_permitted=bool(mode.get("correct", project.correct)))
     ensure_conditions_follow_a_version(plan)
     if plan.mode == "drift":
-        ensure_only_puts_back(project, plan)
+        ensure_only_puts_back(project, plan, is_corrected=bool(mode["correct"]))
     else:
         ensure_nothing_is_silent(project, plan)
 
@@ -178,14 +178,15 @@ def ensure_strangers_are_left_alone(project: Project, plan: Plan, *, is_permitte
 PUTS_BACK = {Verb.SCALE, Verb.START, Verb.STOP, Verb.MODIFY_GRAY_RULE, Verb.ROLLBACK, Verb.ROLLBACK_CURRENT}
 
 
-def ensure_only_puts_back(project: Project, plan: Plan) -> None:
-    """Mode drift: no wish is recorded, released, adopted or forgotten; nothing new comes, nothing without permission,
-    and nothing that the manifest wants otherwise than the record."""
+def ensure_only_puts_back(project: Project, plan: Plan, *, is_corrected: bool) -> None:
+    """Mode drift: no wish is recorded, released, adopted or forgotten; nothing new comes, nothing without permission
+    (but to the floor of a range), and nothing that the manifest wants otherwise than the record."""
     wanted = {entry.address: entry for entry in project.desired}
     for action in plan.actions:
         assert action.verb in PUTS_BACK, action
         assert action.verb is not Verb.ROLLBACK_CURRENT or project.parts[action.address.component].gray, action
-        assert wanted[action.address].lifecycle.correct
+        is_floor = isinstance(wanted[action.address].wish.replicas, ReplicaRange) and action.risk is Risk.SCALE_UP
+        assert is_corrected and (wanted[action.address].lifecycle.correct or is_floor), action
     for change in plan.changes:
         recorded = recorded_of(project, change.address)
         assert recorded is not None and not change.updates and change.action_ids

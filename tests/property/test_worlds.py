@@ -9,6 +9,7 @@ from typing import Any
 from budgets import bounded
 from hypothesis import given
 from hypothesis import strategies as st
+from planned_worlds import selections
 from sandbox_worlds import APPLICATION, NAMES, Shop, Story, load, stories
 from status_table import allowed
 
@@ -18,6 +19,7 @@ from statetool.core.model import Address, Desired, Observed, Recorded, StatusCla
 from statetool.core.picture import seen_of, version_picture
 from statetool.core.plan import Plan
 from statetool.core.plan_document import plan_from_document, plan_to_document
+from statetool.core.selection import Selection
 from statetool.core.state import record_seen
 
 Manifest = tuple[Desired, ...]
@@ -26,10 +28,10 @@ Manifest = tuple[Desired, ...]
 # Plan, apply, plan
 
 
-def ensure_well_applied(shop: Shop, manifest: Manifest) -> Plan:
+def ensure_well_applied(shop: Shop, manifest: Manifest, **asked: Any) -> Plan:
     """Apply: everything of the plan is done, by requests that the plan holds and that the platform takes."""
     before = len(shop.log)
-    plan, summary = shop.apply(manifest)
+    plan, summary = shop.apply(manifest, **asked)
     ensure_all_done(plan, summary)
     ensure_only_planned_requests(shop, plan, before)
     return plan
@@ -85,13 +87,13 @@ def ensure_in_order(plan: Plan, events: Sequence[Event]) -> None:
             ended.add(event.action_id)
 
 
-def ensure_settled(shop: Shop, manifest: Manifest, plan: Plan) -> None:
+def ensure_settled(shop: Shop, manifest: Manifest, plan: Plan, **asked: Any) -> None:
     """Nothing is left but what the applied plan spoke of, and a second apply sends nothing and learns nothing."""
     sent = shop.log
-    again, _ = shop.apply(manifest)
+    again, _ = shop.apply(manifest, **asked)
     assert (again.actions, again.changes) == ((), ())
     state = shop.state
-    shop.apply(manifest)
+    shop.apply(manifest, **asked)
     assert shop.state == state
     assert shop.log == sent
     for entry in (*again.held_back, *again.blocked, *again.left_alone, *again.denies):
@@ -117,21 +119,33 @@ def test_plan_apply_plan_is_empty(story: Story) -> None:
 @bounded(80)
 @given(stories())
 def test_plan_apply_plan_is_empty_whatever_others_did_before(story: Story) -> None:
-    """The same after disturbances; and the state learns what is wished where, and only where, it came true. Numbers
-    of instances that nobody manages do not go down, also where a version is changed."""
+    """The same after disturbances, with guards and overrides; and the state learns what is wished where, and only
+    where, it came true. Numbers of instances that nobody manages do not go down, also where a version is changed."""
     first, second = story.manifests
     with story.shop() as shop:
         shop.apply(first)
         story.disturb(shop)
         before, instances = shop.recorded, {name: shop.look(name)[0]["replica"] for name in shop.names}
-        plan = ensure_well_applied(shop, second)
+        plan = ensure_well_applied(shop, second, **story.asked)
+        ensure_guards_kept(story, instances, {name: shop.look(name)[0]["replica"] for name in shop.names})
         ensure_right_wishes(before, shop.recorded, second, plan)
         ensure_drift_is_permitted(second, plan)
         for desired in second:
             if desired.wish.replicas is None:
                 name = desired.address.component
                 assert shop.look(name)[0]["replica"] >= instances[name], "a number nobody manages went down"
-        ensure_settled(shop, second, plan)
+        ensure_settled(shop, second, plan, **story.asked)
+
+
+def ensure_guards_kept(story: Story, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+    """By what runs before and after: no component loses more instances than it may."""
+    guards = story.guards
+    for name, number in before.items():
+        lost = max(0, number - after[name])
+        if "max_scale_down" not in story.overrides and guards.max_scale_down is not None:
+            assert lost * 100 <= guards.max_scale_down * number
+        if "min_replicas" not in story.overrides and guards.min_replicas is not None:
+            assert not lost or after[name] >= guards.min_replicas
 
 
 def ensure_right_wishes(
@@ -261,9 +275,12 @@ def decided(plan: Plan) -> dict[str, Any]:
 
 
 @bounded(25)
-@given(stories(), st.randoms(use_true_random=False))
-def test_the_plan_is_the_same_for_any_order_of_files_and_components(story: Story, random: Any) -> None:
-    """Components in any order, in one file or many, observed in any order. Only their places in files differ."""
+@given(stories(), st.randoms(use_true_random=False), selections)
+def test_the_plan_is_the_same_for_any_order_of_files_and_components(
+    story: Story, random: Any, selection: Selection
+) -> None:
+    """Components in any order, in one file or many, observed in any order, all of them or some. Only their places in
+    files differ."""
     first, second = story.manifests
     entries = list(story.second["components"].items())
     random.shuffle(entries)
@@ -273,12 +290,13 @@ def test_the_plan_is_the_same_for_any_order_of_files_and_components(story: Story
         shop.apply(first)
         story.disturb(shop)
         observed = list(shop.observe(second))
-        plan = without_origins(shop.build(second, observed))
+        asked = {**story.asked, "selection": selection}
+        plan = shop.build(second, observed, **asked)
         random.shuffle(observed)
         # A dependency on a component of another document is written with its application.
         other = load(*[qualified(document) for document in documents])
-        assert without_origins(shop.build(other, observed)) == plan
-        assert plan_from_document(plan_to_document(shop.build(second, observed))) == shop.build(second, observed)
+        assert without_origins(shop.build(other, observed, **asked)) == without_origins(plan)
+        assert plan_from_document(plan_to_document(plan)) == plan
 
 
 def qualified(document: Mapping[str, Any]) -> dict[str, Any]:

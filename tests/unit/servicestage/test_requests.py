@@ -96,6 +96,28 @@ CHANGED = {"version", "source", "deploy_strategy"}
 NOT_SENT = {"application_id", "environment_id", "status"}
 
 
+@pytest.mark.parametrize(
+    ("configured", "status", "sent"),
+    [
+        (3, {"component_status": "RUNNING", "replica": 6}, 6),
+        (3, {"component_status": "PENDING", "replica": 6}, 6),
+        (4, {"component_status": "RUNNING", "replica": 4}, 4),
+        (4, {"component_status": "RUNNING", "replica": 2}, 4),
+        (4, {"component_status": "FAILED", "replica": 8}, 4),
+        (4, {"component_status": "RUNNING"}, 4),
+        (4, None, 4),
+    ],
+)
+@pytest.mark.parametrize("gray", [{}, {"gray": {"weight": 5}}])
+def test_a_deployment_takes_no_instance_away_that_an_autoscaler_runs(
+    configured: int, status: Json, sent: int, gray: dict[str, Json]
+) -> None:
+    """A platform may take the number that a deployment carries: it is never less than what runs. Of a component that
+    failed half way nobody knows whose instances are counted."""
+    body = build_deploy_body({**DETAIL, "replica": configured, "status": status}, {"version": "1.5.0", **gray})
+    assert body["replica"] == sent
+
+
 def test_a_deployment_brings_the_version_and_its_image() -> None:
     """And what runs stays as it is: instances, variables, limits, labels, and how releases go."""
     body = build_deploy_body(DETAIL, {"version": "1.5.0", "image": "swr/shop/cart:1.5.0"})
