@@ -26,6 +26,7 @@ from statetool.core.model import (
     Recorded,
     Rejection,
     ReplicaRange,
+    StatusClass,
     VersionPicture,
     Wish,
     nearest_number,
@@ -103,7 +104,10 @@ def plan_component(
     protected = _check_protected(desired, actions, rules)
     if protected:
         return replace(told, findings=(*told.findings, protected))
-    return replace(told, change=sequence.change(moved_from), actions=actions, held_back=tuple(sequence.chain.held_back))
+    held_back = tuple(sequence.chain.held_back)
+    if observed.status_class is StatusClass.FAILED and rules.mode == "normal" and not (actions or held_back):
+        told = replace(told, findings=(*told.findings, _warn_failed(desired, observed)))
+    return replace(told, change=sequence.change(moved_from), actions=actions, held_back=held_back)
 
 
 def _leads_to_action(fd: FieldDiff, desired: Desired, rules: PlanRules) -> bool:
@@ -228,6 +232,18 @@ def _above_maximum(desired: Desired, observed: Observed, diff: ComponentDiff) ->
         "warn",
         f"{observed.replicas} instances run, {observed.replicas - wanted.max} above the maximum of {wanted.max}",
         "raise max, or write enforce_max: true to have them cut",
+        desired.address,
+    )
+
+
+def _warn_failed(desired: Desired, observed: Observed) -> Finding:
+    """After an upgrade that failed the wanted version is there all the same: an empty plan must not hide the rest."""
+    return Finding(
+        "component_failed",
+        "warn",
+        f"the component is {observed.status} with {observed.available_replicas} of {observed.replicas} instances "
+        "available, and this plan sends nothing to it",
+        "see in the console why; writing an earlier version goes back to it",
         desired.address,
     )
 

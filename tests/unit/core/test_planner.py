@@ -445,3 +445,17 @@ def test_a_deny_takes_everything_of_the_component() -> None:
 def test_a_deny_still_reports_drift_beside_it() -> None:
     planned = plan_one(want("2.0.0", replicas=4), record(wish("1.4.2", replicas=4)), see(replicas=9))
     assert (planned.is_denied, alone(planned)) == (True, [("replicas", 4, 9)])
+
+
+@pytest.mark.parametrize(
+    ("desired", "status", "warned"),
+    [
+        (want("1.4.2"), "FAILED", ["component_failed"]),
+        (want("1.4.2"), "RUNNING", []),
+        (want("1.4.1"), "FAILED", []),  # it is rolled back
+        (want("1.4.2", replicas=6), "FAILED", []),  # it is held back, and told there
+    ],
+)
+def test_an_empty_plan_does_not_hide_that_a_component_failed(desired: Desired, status: str, warned: list[str]) -> None:
+    """After an upgrade that failed, the version wished for is there: everything looks as it should."""
+    assert codes(plan_one(desired, record(wish("1.4.2", replicas=4)), see(status=status))) == warned
