@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any, TypeVar
 
 from budgets import bounded
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from statetool.core.events import Event, EventType, RunSummary
@@ -277,7 +277,7 @@ def test_markdown_plan(plan: Plan) -> None:
     assert not re.search(r"[@](?!&#8203;)|\[|\]|(?<!&)#\d|www\.(?!&)|://", body)
 
 
-@settings(deadline=None)
+@bounded(60)
 @given(text=texts)
 def test_markdown_leaves(text: str) -> None:
     """A cell is one line without signs that act; a block ends only at its end."""
@@ -290,7 +290,7 @@ def test_markdown_leaves(text: str) -> None:
     assert not any(line.strip().startswith(block[0]) for line in block[1:-1])
 
 
-@settings(deadline=None)
+@bounded(60)
 @given(text=st.text())
 def test_terminal_leaf_loses_nothing_printable(text: str) -> None:
     """What prints stays, in order; the rest is spelled out."""
@@ -342,7 +342,7 @@ events = st.builds(
 )
 
 
-@settings(deadline=None)
+@bounded(60)
 @given(event=events)
 def test_event_lines(event: Event) -> None:
     """One line, ASCII, strict JSON, with the envelope of the event and not of its data."""
@@ -355,7 +355,7 @@ def test_event_lines(event: Event) -> None:
     assert "\n" not in read["@message"]
 
 
-@settings(deadline=None)
+@bounded(60)
 @given(run=st.lists(events, max_size=8))
 def test_plain_progress(run: list[Event]) -> None:
     """Whatever comes in whatever order: single harmless lines."""
@@ -368,7 +368,7 @@ def test_plain_progress(run: list[Event]) -> None:
         assert_harmless(line)
 
 
-@settings(deadline=None)
+@bounded(60)
 @given(
     diagnostics=st.lists(
         st.builds(Diagnostic, texts, texts, names, st.none() | marks, names, st.sampled_from(["error", "warning"]))

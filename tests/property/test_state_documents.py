@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-from hypothesis import given, settings
+from budgets import bounded
+from hypothesis import given
 from hypothesis import strategies as st
 
 from statetool.backends.state_text import StateText, parse_state
@@ -200,6 +201,7 @@ plans = st.builds(
 )
 
 
+@bounded(60)
 @given(states)
 def test_every_state_comes_back_from_its_bytes(state: StateFile) -> None:
     """Through the document, through the file's text; and the document fits the schema."""
@@ -211,6 +213,7 @@ def test_every_state_comes_back_from_its_bytes(state: StateFile) -> None:
     assert parse_state(data) == state
 
 
+@bounded(60)
 @given(states, states)
 def test_a_renderer_that_was_used_before_gives_the_same_bytes(before: StateFile, after: StateFile) -> None:
     """Kept lines are those of the very same records."""
@@ -219,7 +222,7 @@ def test_a_renderer_that_was_used_before_gives_the_same_bytes(before: StateFile,
     assert text_of.render(after) == StateText().render(after)
 
 
-@settings(max_examples=25)
+@bounded(20)
 @given(states)
 def test_a_cut_state_is_unreadable_or_whole(state: StateFile) -> None:
     """At every byte: half a state is never taken for a state."""
@@ -231,6 +234,7 @@ def test_a_cut_state_is_unreadable_or_whole(state: StateFile) -> None:
             continue
 
 
+@bounded(60)
 @given(states, st.data())
 def test_a_damaged_state_never_escapes_as_another_error(state: StateFile, data: st.DataObject) -> None:
     """One byte replaced anywhere: unreadable, or a state."""
@@ -242,6 +246,7 @@ def test_a_damaged_state_never_escapes_as_another_error(state: StateFile, data: 
         return
 
 
+@bounded(60)
 @given(plans)
 def test_every_plan_comes_back_from_its_document(plan: Plan) -> None:
     """Through JSON text, exactly; and the document fits the schema."""
@@ -250,6 +255,7 @@ def test_every_plan_comes_back_from_its_document(plan: Plan) -> None:
     assert plan_from_document(parse_document(json.dumps(document).encode())) == plan
 
 
+@bounded(60)
 @given(plans, st.data())
 def test_a_damaged_plan_is_never_read_as_another_plan(plan: Plan, data: st.DataObject) -> None:
     """One byte replaced anywhere: refused, or still this very plan."""
@@ -261,6 +267,7 @@ def test_a_damaged_plan_is_never_read_as_another_plan(plan: Plan, data: st.DataO
         return
 
 
+@bounded(60)
 @given(records, st.lists(seens, max_size=4))
 def test_seeing_never_moves_a_wish_and_settles_at_once(record: Recorded, observed: list[Seen]) -> None:
     """Any sequence of observations: the wish stays, and the same observation again is no change."""
@@ -271,6 +278,7 @@ def test_seeing_never_moves_a_wish_and_settles_at_once(record: Recorded, observe
         assert record_seen(state, record.address, seen) is state
 
 
+@bounded(60)
 @given(records, updates)
 def test_recording_a_wish_twice_is_recording_it_once(record: Recorded, update: WishUpdate) -> None:
     """And it touches no other field of the wish."""
