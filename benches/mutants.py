@@ -30,8 +30,10 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 os.environ.pop("STATETOOL_TEST_FACTOR", None)
 
-from mutant_operators import Mutant, build_mutants, learn_vocabulary  # noqa: E402 - found beside this file
-from mutant_runs import CORE, HUNG, SURVIVED, BrokenRun, Result, load_libraries, record, run_mutants  # noqa: E402
+from mutant_operators import build_mutants  # noqa: E402 - found beside this file
+from mutant_recording import CORE  # noqa: E402
+from mutant_rules import Mutant, learn_vocabulary  # noqa: E402
+from mutant_runs import HUNG, SURVIVED, BrokenRun, Result, load_libraries, record, run_mutants  # noqa: E402
 
 DECIDING = (
     "version_rows",
