@@ -9,7 +9,8 @@ listed in equivalent_mutants.txt, each with its reason.
     python benches/mutants.py --sample 200 --seed 7     a random part of it
 
 Exit code 1 where a survivor without a reason stands in a module that decides (DECIDING), where a reason fits no
-mutant any more, or where a test fails without any mutant; 2 where nothing could be run.
+mutant any more or a test notices what it speaks of, or where a test fails without any mutant; 2 where nothing could
+be run.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 os.environ.pop("STATETOOL_TEST_FACTOR", None)
 
-from mutant_operators import Mutant, build_mutants, learn_vocabulary  # noqa: E402 - found beside this file
-from mutant_runs import CORE, HUNG, SURVIVED, BrokenRun, Result, load_libraries, record, run_mutants  # noqa: E402
+from mutant_operators import build_mutants  # noqa: E402 - found beside this file
+from mutant_recording import CORE  # noqa: E402
+from mutant_rules import Mutant, learn_vocabulary  # noqa: E402
+from mutant_runs import HUNG, SURVIVED, BrokenRun, Result, load_libraries, record, run_mutants  # noqa: E402
 
 DECIDING = (
     "version_rows",
@@ -118,15 +121,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     explained = {(reason.module, reason.before, reason.after) for reason in reasons}
     survivors = [r for r in results if r.outcome == SURVIVED]
-    unexplained = [r for r in survivors if (r.mutant.module, r.mutant.before, r.mutant.after) not in explained]
+    unexplained = [r for r in survivors if _texts(r.mutant) not in explained]
     _print_survivors(unexplained)
     _print_table(names, results, {id(r) for r in unexplained})
+    survived = {_texts(r.mutant) for r in survivors}
+    noticed = {_texts(r.mutant) for r in results} - survived
+    wrong = [reason for reason in reasons if (reason.module, reason.before, reason.after) in noticed]
     for reason in stale:
         print(f"{EQUIVALENT.name}: fits no mutant of {reason.module} any more: {reason.before} => {reason.after}")
+    for reason in wrong:
+        print(f"{EQUIVALENT.name}: a test notices it, so it does make a difference: {reason.before} => {reason.after}")
     for test in recording.failed:
         print(f"fails without a mutant, and was left out: {test}")
     print(f"{len(mutants)} mutants, {len(unexplained)} survivors, {time.monotonic() - began:.0f} s")
-    return 1 if stale or recording.failed or any(r.mutant.module in DECIDING for r in unexplained) else 0
+    has_gap = any(r.mutant.module in DECIDING for r in unexplained)
+    return 1 if has_gap or stale or wrong or recording.failed else 0
 
 
 def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -138,8 +147,12 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _find_stale(reasons: Iterable[Reason], mutants: Iterable[Mutant], names: Sequence[str]) -> list[Reason]:
-    texts = {(mutant.module, mutant.before, mutant.after) for mutant in mutants}
+    texts = {_texts(mutant) for mutant in mutants}
     return [r for r in reasons if r.module in names and (r.module, r.before, r.after) not in texts]
+
+
+def _texts(mutant: Mutant) -> tuple[str, str, str]:
+    return mutant.module, mutant.before, mutant.after
 
 
 def _print_survivors(survivors: Iterable[Result]) -> None:

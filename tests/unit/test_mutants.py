@@ -21,8 +21,9 @@ def _load(name: str) -> ModuleType:
     return module
 
 
+rules = _load("mutant_rules")
 operators = _load("mutant_operators")
-VOCABULARY = operators.Vocabulary({"Risk": ("UP", "DOWN", "POWER")}, frozenset({"Decision"}))
+VOCABULARY = rules.Vocabulary({"Risk": ("UP", "DOWN", "POWER")}, frozenset({"Decision"}))
 
 
 def after(source: str) -> set[str]:
@@ -133,7 +134,7 @@ def test_every_mutant_of_the_core_is_a_program_of_its_own() -> None:
     """No two are the same, none is the original, and all can be read: that is what `before` and `after` rest on."""
     core = BENCHES.parent / "statetool" / "core"
     sources = {path.stem: path.read_bytes() for path in core.glob("*.py")}
-    vocabulary = operators.learn_vocabulary(sources)
+    vocabulary = rules.learn_vocabulary(sources)
     assert set(vocabulary.enums["SendIf"]) == {"ALWAYS", "DIFFERENT", "FEWER"}
     assert "Decision" in vocabulary.empty_types
     source = sources["ordering"]

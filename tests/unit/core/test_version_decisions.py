@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_builders import codes, deployed, look, plan_one, record, see, see_gray, steps, want, wish
+from core_builders import codes, deployed, held, look, plan_one, record, see, see_gray, steps, updates, want, wish
 
 from statetool.core.deploy import Artifact, Deploy, GrayStart
 from statetool.core.model import Desired, Observed, Recorded, Rejection
 from statetool.core.picture import version_picture
 from statetool.core.rejection import find_ended_outside
+from statetool.core.sent_along import deployed_by
 from statetool.core.situation import Decision, Situation
 from statetool.core.version_rows import decide_version
 
@@ -163,3 +164,52 @@ def test_an_image_that_stays_is_no_change() -> None:
     other = plan_one(want(NEW, deploy=WRITTEN), record(wish(V)), SERVING)
     assert other.change is not None
     assert [(c.path, c.before, c.after) for c in other.change.fields][1:] == [("image", None, image.url)]
+
+
+def test_a_rejected_version_that_was_cleared_may_be_wished_again() -> None:
+    """`rollout clear ADDRESS VERSION --reason TEXT` lifts the latch."""
+    entry = Rejection(C, "2026-11-22T20:00:00Z", "ann@ci", "rolled back by statetool", cleared="fixed in the database")
+    for rejected, expected in ((entry, []), (replace(entry, cleared=None), ["VERSION_REJECTED"])):
+        planned = plan_one(want(V, C, deploy=WRITTEN), record(wish(V), rejected=[rejected]), SERVING)
+        assert codes(planned) == expected
+
+
+def test_a_deny_is_told_without_warnings_about_steps_that_are_not_taken() -> None:
+    """V could be reached by a version used before, but C is unknown: only that has to be solved."""
+    closer = look("1.4.3", deployed(V, current=True), deployed(BEFORE))
+    deploy = Deploy(Artifact("image", "swr/shop/cart:stable"))
+    planned = plan_one(want("1.4.3", C, deploy=deploy), record(wish(V)), see(V, closer=closer))
+    assert codes(planned) == ["UNKNOWN_VERSION"]
+
+
+def test_a_gray_start_waits_while_the_component_has_failed() -> None:
+    """Neither start nor scale nor check: everything is held back, also where the number was edited."""
+    for gray in (GrayStart(), GrayStart(precheck=True)):
+        desired = want(V, C, deploy=replace(WRITTEN, gray=gray))
+        planned = plan_one(desired, record(wish(V)), see(V, status="FAILED", closer=look(V, BEFORE)))
+        assert (planned.actions, {code for _, code in held(planned)}) == ((), {"deferred_failed"})
+
+
+def test_both_deployments_of_one_plan_are_recorded_as_the_last_one_sent_it() -> None:
+    """First reach V, then start C: what goes along was sent with C in the end."""
+    deploy = replace(WRITTEN, env={"LOG": "debug"})
+    planned = plan_one(want(NEW, C, deploy=deploy), record(wish(V)), SERVING)
+    assert steps(planned) == ["upgrade 2.0.0", "upgrade 1.5.0 gray"]
+    assert updates(planned)["deployed"] == deployed_by(deploy, C)
+
+
+def test_without_any_detail_nothing_is_known_and_nothing_breaks() -> None:
+    """A row alone names no image; a manifest may."""
+    row = see(V, closer=None)
+    assert codes(plan_one(want(NEW), record(wish(V)), row)) == ["UNKNOWN_VERSION"]
+    planned = plan_one(want(NEW, deploy=WRITTEN), record(wish(V)), row)
+    assert planned.change is not None
+    assert steps(planned) == ["upgrade 2.0.0"]
+    assert ("image", None, "swr/shop/cart:new") in [(c.path, c.before, c.after) for c in planned.change.fields]
+
+
+def test_a_rule_beside_one_that_nobody_knows_may_raise_the_traffic() -> None:
+    """Without an observed rule the candidate is taken to have no traffic: the careful reading."""
+    untold = see(V, status="GRAYING", closer=look(deployed(C, "grayrelease"), deployed(V, current=True), rule=None))
+    [action] = plan_one(want(V, C, 1), record(wish(V, C, 20)), untold).actions
+    assert (action.verb, action.risk, action.traffic_percent) == ("modify_gray_rule", "traffic", 1)

@@ -109,3 +109,36 @@ def test_the_first_wish_of_a_field_reports_no_drift() -> None:
     """Adopted on a recorded component: no wish, hence nothing that was changed outside."""
     planned = plan_one(want(V, replicas=5), record(wish(V)), see(replicas=6), mode="drift")
     assert planned.left_alone == ()
+
+
+def test_a_revealed_number_has_its_own_times() -> None:
+    """An abort reveals it now; that the rule was wrong since the morning says nothing about the number."""
+    drifted = {"gray": Drifted("2026-11-23T05:00:00Z", "2026-11-23T06:00:00Z")}
+    recorded = record(wish(V, C, 20, replicas=4), drifted=drifted)
+    [entry] = plan_one(want(V, replicas=4), recorded, see_gray(rule=50, configured=1)).left_alone
+    assert (entry.path, entry.last_right_at, entry.first_wrong_at) == ("replicas", None, "2026-11-23T08:00:00Z")
+
+
+def test_the_wish_of_a_range_is_its_nearest_bound_and_that_of_a_rule_the_rule() -> None:
+    """A reader compares like with like: a number with a number, a weight with a weight."""
+    enforced = ReplicaRange(3, 9, enforce_max=True)
+    assert alone(plan_one(want(V, replicas=enforced), record(wish(V, replicas=enforced)), see(replicas=12))) == [
+        ("replicas", 9, 12)
+    ]
+    recorded = record(wish(V, C, 20, replicas=RANGE))
+    assert alone(plan_one(want(V, C, 20, replicas=RANGE), recorded, see_gray(rule=50))) == [("gray.weight", 20, 50)]
+
+
+def test_an_ignored_number_is_not_told_to_be_above_its_maximum() -> None:
+    """`lifecycle.ignore` fields are counted in the footer, not spoken of."""
+    planned = plan_one(want(V, replicas=RANGE, ignore=["replicas"]), record(wish(V)), see(replicas=12))
+    assert (codes(planned), verbs(planned)) == ([], [])
+
+
+def test_a_gray_start_after_an_abort_counts_a_number_that_is_put_back() -> None:
+    """Hidden while graying and changed outside: with permission the scale comes before the start."""
+    deploy = Deploy(candidate_artifact=Artifact("image", "swr/shop/cart:new"))
+    recorded = record(wish(V, C, replicas=4))
+    desired = want(V, "1.6.0", replicas=4, deploy=deploy, correct=["replicas"])
+    planned = plan_one(desired, recorded, see_gray(configured=1))
+    assert (verbs(planned), codes(planned)) == (["rollback 1.4.2", "scale 4", "upgrade 1.6.0 gray"], [])
