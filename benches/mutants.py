@@ -119,9 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenRun as error:
         print(f"the tests could not be run:\n{error}", file=sys.stderr)
         return 2
-    explained = {(reason.module, reason.before, reason.after) for reason in reasons}
     survivors = [r for r in results if r.outcome == SURVIVED]
-    unexplained = [r for r in survivors if _texts(r.mutant) not in explained]
+    unexplained = find_unexplained(survivors, reasons)
     _print_survivors(unexplained)
     _print_table(names, results, {id(r) for r in unexplained})
     survived = {_texts(r.mutant) for r in survivors}
@@ -149,6 +148,18 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _find_stale(reasons: Iterable[Reason], mutants: Iterable[Mutant], names: Sequence[str]) -> list[Reason]:
     texts = {_texts(mutant) for mutant in mutants}
     return [r for r in reasons if r.module in names and (r.module, r.before, r.after) not in texts]
+
+
+def find_unexplained(survivors: Sequence[Result], reasons: Iterable[Reason]) -> list[Result]:
+    """The survivors without a reason. Where a line stands in a module several times, each reason speaks of one."""
+    left = Counter((reason.module, reason.before, reason.after) for reason in reasons)
+    unexplained = []
+    for result in survivors:
+        if left[_texts(result.mutant)] > 0:
+            left[_texts(result.mutant)] -= 1
+        else:
+            unexplained.append(result)
+    return unexplained
 
 
 def _texts(mutant: Mutant) -> tuple[str, str, str]:

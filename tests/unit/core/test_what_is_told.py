@@ -142,3 +142,12 @@ def test_a_gray_start_after_an_abort_counts_a_number_that_is_put_back() -> None:
     desired = want(V, "1.6.0", replicas=4, deploy=deploy, correct=["replicas"])
     planned = plan_one(desired, recorded, see_gray(configured=1))
     assert (verbs(planned), codes(planned)) == (["rollback 1.4.2", "scale 4", "upgrade 1.6.0 gray"], [])
+
+
+def test_a_failed_component_is_told_beside_the_rest_where_nothing_is_sent() -> None:
+    """An empty plan must not hide it; a report of drift speaks of drift alone."""
+    failed = see(status="FAILED", replicas=12)
+    desired, recorded = want(V, replicas=RANGE), record(wish(V, replicas=RANGE))
+    assert codes(plan_one(desired, recorded, failed)) == ["above_maximum", "component_failed"]
+    assert "component_failed" not in codes(plan_one(desired, recorded, failed, mode="drift"))
+    assert "component_failed" not in codes(plan_one(desired, recorded, see(replicas=12)))
