@@ -28,6 +28,9 @@ def env(**variables: str) -> dict[str, str]:
 RUNS = Configuration(IMAGE, env(LOG="info", REGION="north"), Resources(limit_cpu=2), 4)
 
 
+RAN_BEFORE = Configuration(Artifact("image", f"swr/shop/cart:{BEFORE}"), env(LOG="info"), Resources(), 4)
+
+
 def serving() -> Observed:
     """1.4.2 with its configuration, 1.4.1 before it; the row names the image."""
     return replace(see(V, closer=look(V, BEFORE, image=IMAGE.url, configuration=RUNS)), artifact=IMAGE)
@@ -279,3 +282,44 @@ def test_another_candidate_starts_with_its_own_parameters() -> None:
     deploy = Deploy(candidate_artifact=CANDIDATE, gray=GrayStart("mirror"))
     planned = plan_one(want(V, NEW, deploy=deploy), recorded, graying)
     assert (codes(planned), steps(planned)) == ([], ["rollback 1.4.2", "upgrade 2.0.0 gray"])
+
+
+def test_resources_alone_are_tied_to_their_version_too() -> None:
+    """With variables or without: what was sent with another version says nothing of this one."""
+    deploy = Deploy(resources=Resources(limit_cpu=4))
+    assert is_recorded(want(V, deploy=deploy), sent(deploy), V)
+    assert not is_recorded(want(V, deploy=deploy), sent(deploy, BEFORE), V)
+    assert not is_recorded(want(V, deploy=deploy), record(wish(V)), V)
+    assert is_recorded(want(V), record(wish(V)), V)
+    assert not is_recorded(want(V), sent(deploy), V)
+
+
+def test_the_start_of_a_gray_release_is_kept_whatever_else_is_learned() -> None:
+    """Its parameters were used when it started; an upgrade or a look at the variables says nothing of them."""
+    start = deployed_by(Deploy(gray=GrayStart("mirror")), None)
+    recorded = record(replace(wish(V), deployed=start))
+    known = Deploy(env={"LOG": "info"})
+    learned = updates(plan_one(want(V, deploy=known), recorded, serving()))["deployed"]
+    assert learned == replace(deployed_by(known, V), start=start.start)
+    upgraded = updates(plan_one(want(NEW, deploy=known), recorded, serving()))["deployed"]
+    assert upgraded == replace(deployed_by(known, NEW), start=start.start)
+
+
+def test_a_rollback_learns_what_the_version_ran_with() -> None:
+    """After it the earlier version runs with what it had: only where that is what the manifest writes it is known."""
+    past = replace(RAN_BEFORE, env=env(LOG="debug"))
+    closer = look(V, BEFORE, image=IMAGE.url, configuration=RUNS, past={BEFORE: past})
+    observed = see(V, closer=closer)
+    same, other = Deploy(env={"LOG": "debug"}), Deploy(env={"LOG": "info"})
+    planned = plan_one(want(BEFORE, deploy=same), record(wish(V)), observed)
+    assert (updates(planned)["deployed"], held(planned)) == (deployed_by(same, BEFORE), [])
+    waiting = plan_one(want(BEFORE, deploy=other), record(wish(V)), observed)
+    assert held(waiting) == [("env.LOG", "needs_new_version")]
+    assert "deployed" not in updates(waiting)
+
+
+def test_of_a_version_left_alone_nobody_expects_what_the_manifest_sends() -> None:
+    """Another version runs than the manifest names: what it runs with is not what waits."""
+    closer = look("1.4.3", V, image="swr/shop/cart:1.4.3", configuration=RUNS)
+    planned = plan_one(want(V, deploy=Deploy(env={"LOG": "debug"})), record(wish(V)), see("1.4.3", closer=closer))
+    assert (held(planned), [entry.path for entry in planned.left_alone]) == ([], ["version"])
