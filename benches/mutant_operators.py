@@ -7,6 +7,7 @@ can read it as a line before and a line after. What is left out, and why, stands
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -370,7 +371,9 @@ class _Walker(ast.NodeVisitor):
             if value == 1:
                 self._replace("swap constant", node, "0")
         elif isinstance(value, str) and not re.search(r"\s", value):
-            self._replace("swap constant", node, {"deny": '"warn"', "warn": '"deny"'}.get(value, f'"{value}~"'))
+            self._replace(
+                "swap constant", node, {"deny": '"warn"', "warn": '"deny"'}.get(value, json.dumps(value + "~"))
+            )
 
 
 def _own_lines(statement: ast.stmt) -> range:

@@ -51,6 +51,7 @@ def after_body(line: str, returns: str = "object") -> set[str]:
         ("x = Risk.UP", {"x = Risk.DOWN", "x = Risk.POWER"}),
         ("x = True", {"x = False"}),
         ("x = 'version'", {'x = "version~"'}),
+        (r"x = r'\d'", {r'x = "\\d~"'}),
         ("x = a | b", {"x = a & b"}),
         ("x = [a, *b]", {"x = [a]", "x = [*b]"}),
         ("x = (a, b)", {"x = (a,)", "x = (b,)"}),
