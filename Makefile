@@ -15,7 +15,7 @@ help:  ## What can be made
 $(READY): pyproject.toml constraints.txt statetool/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "statetool needs Python 3.11 or newer; name one with make PYTHON=python3.12 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[serve,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[serve,postgres,s3,dev]'
 	@touch $@
 
 demo: $(READY)  ## The main job on the built-in sandbox: plan, apply, drift, correct

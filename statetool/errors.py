@@ -11,7 +11,10 @@ decide something looks at the class or the code.
     ├── StateError
     │   ├── StateUnreadable        damaged, too new, or not a state
     │   ├── StateConflict          somebody else wrote it since it was read
-    │   └── StateLocked            another run holds the lock
+    │   │   └── LeaseLost          the lock ended while it was needed
+    │   ├── StateLocked            another run holds the lock
+    │   ├── StateUnreachable       the backend did not answer, or turned us away
+    │   └── StateUnsafe            the backend can't keep two writers apart
     ├── Interrupted                a signal ended the command before it could finish
     └── PlatformError
         ├── EndpointRefused        credentials may not be sent to this host
@@ -141,9 +144,21 @@ class StateConflict(StateError):
     default_code = "state_conflict"
 
 
+class LeaseLost(StateConflict):
+    default_code = "lease_lost"
+
+
 class StateLocked(StateError):
     exit_code = ExitCode.LOCKED
     default_code = "state_locked"
+
+
+class StateUnreachable(StateError):
+    default_code = "state_unreachable"
+
+
+class StateUnsafe(StateError):
+    default_code = "state_unsafe"
 
 
 class Interrupted(StatetoolError):

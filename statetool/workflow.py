@@ -24,7 +24,8 @@ from statetool.apply.idle import wait_until_idle
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
-from statetool.backends import Backend, Lease, OnWait, open_backend
+from statetool.backends import Backend, OnWait, open_backend
+from statetool.backends.lease import Lease
 from statetool.config import Settings
 from statetool.core.approval import Approval, keep_approved
 from statetool.core.credentials import Credentials

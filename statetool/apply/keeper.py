@@ -31,7 +31,8 @@ from statetool.core.state import (
 )
 
 if TYPE_CHECKING:
-    from statetool.backends import Backend, Lease
+    from statetool.backends import Backend
+    from statetool.backends.lease import Lease
 
 
 class StateKeeper:

@@ -7,12 +7,13 @@ backend is a module of its own, loaded when it is opened. Every backend passes t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from statetool.backends.lease import Lease
 from statetool.core.document import Fields
 from statetool.core.model import Json
 from statetool.core.state import StateFile
@@ -21,7 +22,11 @@ from statetool.errors import Diagnostic, StateError
 
 @dataclass(frozen=True, slots=True)
 class LockInfo:
-    """Who holds a lock, for the person who meets it. `who` is user@host; `created` is UTC RFC 3339."""
+    """Who holds a lock, for the person who meets it. `who` is user@host; `created` is UTC RFC 3339.
+
+    Found with a backend, not written by its holder: `fence` of the lease, and `renewed_ago_s`, the seconds since its
+    holder last gave a sign of life, where the backend can tell.
+    """
 
     id: str
     operation: str
@@ -32,31 +37,66 @@ class LockInfo:
     created: str
     run_id: str | None = None
     ci_url: str | None = None
+    fence: int | None = None
+    renewed_ago_s: float | None = None
 
 
 OnWait = Callable[["LockInfo | None"], None]
 """Told once that a lock is being waited for, and who holds it where that is known."""
 
+JournalEntry: TypeAlias = Mapping[str, Json]
+"""One entry of the journal as a document. What it says is for `core.journal` to know."""
+
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to write, as long as the lock is held. `fence` is higher than that of every lease before."""
+class Capabilities:
+    """What a backend can do beyond the protocol.
 
-    fence: int
+    `expires`: a holder that died loses its lock by itself, or by the kernel. `compares`: the store itself compares on
+    every write, so that even a writer without a lock can't overwrite. `has_history`: earlier serials can be read.
+    """
+
+    expires: bool
+    compares: bool
+    has_history: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSerial:
+    """One serial that a backend keeps. `at` is UTC RFC 3339, where it is known when it was stored."""
+
+    serial: int
+    at: str | None = None
 
 
 class Backend(Protocol):
-    """One state at one place. Errors are StateError and its kinds, never those of the medium."""
+    """One state and its journal at one place. Errors are StateError and its kinds, never those of the medium.
+
+    One call at a time, from any thread. The lock is kept alive by the backend itself, in a thread of its own.
+    Everything that was written is durable when the call returns. Where an answer is lost, the backend looks whether
+    its write is there before it says that it failed.
+    """
 
     @property
     def location(self) -> str:
-        """Where the state is, for messages."""
+        """Where the state is, for messages; without credentials."""
         ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
 
     def read(self) -> StateFile | None:
         """The stored state, None where there is none yet. Takes no lock and writes nothing.
 
-        Raises StateUnreadable.
+        Raises StateUnreadable, StateUnreachable.
+        """
+        ...
+
+    def read_journal(self) -> tuple[JournalEntry, ...]:
+        """The entries appended since the journal was last replaced, oldest first. Takes no lock and writes nothing.
+
+        An entry that was only half written when its writer died is not there: nobody was told that it was.
+        Raises StateUnreadable where an entry before the last is damaged; StateUnreachable.
         """
         ...
 
@@ -64,7 +104,8 @@ class Backend(Protocol):
         """Hold the state's lock for the length of a `with` block. A lock does not nest.
 
         Waits up to `timeout_s`, silently for a moment, then calling `on_wait` once. Raises StateLocked naming the
-        holder; StateError where the place can't be used.
+        holder; StateUnsafe where the store can't keep two writers apart, which is tried out with the first lock of a
+        process; StateError where the place can't be used.
         """
         ...
 
@@ -72,17 +113,45 @@ class Backend(Protocol):
         """Who holds the lock, as far as can be told without taking it or waiting."""
         ...
 
+    def break_lock(self, lock_id: str, reason: str) -> LockInfo:
+        """End the lock of a holder that is known to be dead, and return who it was. `reason` is kept.
+
+        Raises StateError: `not_locked`, `lock_moved` where another lock is held by now, `nothing_to_force` where the
+        lock ends with its process.
+        """
+        ...
+
     def check_place(self) -> tuple[Diagnostic, ...]:
         """What would stop or endanger the next save. Takes no lock and writes nothing."""
         ...
 
-    def write(self, before: StateFile | None, after: StateFile, lease: Lease) -> StateFile:
+    def write(self, before: StateFile | None, after: StateFile, lease: Lease, *, floor: int = 0) -> StateFile:
         """Replace what is stored by `after`, if that is still `before` (None: nothing), and return what is stored.
 
-        Stored are `after`'s components with the serial after `before`'s and the lease's fence; where no component
-        differs from what is stored already, that stays and is returned. Raises StateConflict where lineage or
-        serial moved, a newer fence was there, or the lease ended; StateError where it could not be saved.
+        Stored is `after` with the serial after `before`'s, `floor` at least, and the lease's fence; where nothing
+        but these differs from what is stored already, that stays and is returned. The journal is not touched.
+        Raises LeaseLost where the lease ended; StateConflict where lineage or serial moved, or a newer fence was
+        there; StateError where it could not be saved.
         """
+        ...
+
+    def append(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
+        """Add entries to the journal, all of them or none, at a cost that does not depend on what is stored already.
+
+        Raises LeaseLost where the lease ended or another holder was there; StateError where they could not be kept.
+        """
+        ...
+
+    def replace_journal(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
+        """Let the journal hold these entries only, in one step. Raises what `append` raises."""
+        ...
+
+    def read_history(self) -> tuple[StoredSerial, ...]:
+        """The serials that can still be read, newest first; the stored one is among them. Empty where none are kept."""
+        ...
+
+    def read_serial(self, serial: int) -> StateFile:
+        """The state as it was stored with that serial. Raises StateError `no_such_serial`; StateUnreadable."""
         ...
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from statetool.backends import Lease, LockInfo, OnWait
+from statetool.backends import LockInfo, OnWait
 from statetool.backends.files import (
     PRIVATE,
     FileSystem,
@@ -30,6 +30,7 @@ from statetool.backends.files import (
     temporary_file,
     temporary_name,
 )
+from statetool.backends.lease import Lease
 from statetool.backends.local_lock import LocalLock
 from statetool.backends.local_place import check_place
 from statetool.backends.state_text import MAX_BYTES, StateText, parse_state

@@ -10,7 +10,8 @@ import json
 
 from statetool.core.document import DocumentError, parse_document
 from statetool.core.model import Address, Json, Recorded
-from statetool.core.state import StateFile, recorded_to_json, state_from_document, state_header
+from statetool.core.state import StateFile
+from statetool.core.state_document import recorded_to_json, state_from_document, state_header
 from statetool.errors import StateUnreadable
 
 MAX_BYTES = 256 * 2**20

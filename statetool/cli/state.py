@@ -9,7 +9,7 @@ from statetool.cli.console import Console
 from statetool.cli.options import complete_address, json_option
 from statetool.cli.project import open_offline, parse_address, timezone_of
 from statetool.cli.state_view import show_state
-from statetool.core.state import recorded_to_json, state_to_document
+from statetool.core.state_document import recorded_to_json, state_to_document
 from statetool.housekeeping import read_recorded, read_state
 from statetool.render.json import render_document
 from statetool.render.state import render_state_show

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from statetool.cli.console import Console
 from statetool.cli.project import local_timezone
-from statetool.core.state import StateFile, state_to_document
+from statetool.core.state import StateFile
+from statetool.core.state_document import state_to_document
 
 
 def show_state(console: Console, state: StateFile, view_format: str) -> None:

@@ -8,33 +8,29 @@ several. It must not decide anything about the plan (that is `planner.py`), nor 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Literal, cast
 
+from statetool.core.action_document import (
+    MASKED,
+    action_from_fields,
+    action_to_json,
+    action_to_shown_json,
+    update_from_fields,
+    update_to_json,
+)
 from statetool.core.canonical import digest
 from statetool.core.document import (
     DocumentError,
     Fields,
     ensure_format,
-    read_deployed,
-    read_picture,
     read_rejection,
-    read_replicas,
     rejection_to_json,
 )
 from statetool.core.model import (
-    DEPLOYED_FIELD,
-    REPLICAS_FIELD,
-    RESTART_FIELD,
-    STATE_FIELD,
-    VERSION_FIELD,
     Json,
-    Ready,
 )
 from statetool.core.plan import (
-    Action,
     Blocked,
-    Brought,
     Cause,
     Change,
     Counts,
@@ -46,14 +42,8 @@ from statetool.core.plan import (
     Plan,
     PlanMode,
     RejectionSeen,
-    Risk,
-    SendIf,
-    Verb,
-    WishUpdate,
-    WishValue,
     fingerprint,
     summarize,
-    wish_value_to_json,
 )
 from statetool.errors import PlanFileError, SourceMark
 
@@ -62,18 +52,9 @@ FORMAT_MAJOR = 1
 RESOURCE_TYPE = "servicestage_component"
 
 
-MASKED = "(not shown)"
-"""What stands for the values of variables wherever a plan is shown: they may be secrets."""
-
-
 def plan_to_shown_document(plan: Plan) -> dict[str, Json]:
     """The document as it is shown: without the values of variables, so that it can't be applied where it has some."""
     return {**plan_to_document(plan), "actions": [action_to_shown_json(action) for action in plan.actions]}
-
-
-def _masked(parameters: Mapping[str, Json]) -> Mapping[str, Json]:
-    env = parameters.get("env")
-    return {**parameters, "env": dict.fromkeys(env, MASKED)} if isinstance(env, dict) else parameters
 
 
 def plan_to_document(plan: Plan) -> dict[str, Json]:
@@ -159,7 +140,7 @@ def _read_plan(fields: Fields) -> Plan:
         serial=state.integer("serial", minimum=0),
         tool_version=fields.text("tool_version"),
         changes=tuple(_read_change(entry) for entry in fields.children("changes")),
-        actions=tuple(_read_action(entry) for entry in fields.children("actions")),
+        actions=tuple(action_from_fields(entry) for entry in fields.children("actions")),
         held_back=tuple(_read_held_back(entry) for entry in fields.children("held_back")),
         left_alone=tuple(_read_left_alone(entry) for entry in fields.children("left_alone")),
         blocked=tuple(
@@ -207,9 +188,7 @@ def _change_to_json(change: Change) -> dict[str, Json]:
         "action_ids": list(change.action_ids),
         "application_id": change.application_id,
         "environment_id": change.environment_id,
-        "updates": [
-            {"field": u.field, "value": wish_value_to_json(u.value), "after": list(u.after)} for u in change.updates
-        ],
+        "updates": [update_to_json(update) for update in change.updates],
         "moved_from": str(change.moved_from) if change.moved_from else None,
     }
 
@@ -224,7 +203,7 @@ def _read_change(fields: Fields) -> Change:
         origin=_read_origin(fields) if fields.has("origin") else None,
         fields=tuple(_read_field(entry) for entry in fields.children("fields")),
         action_ids=fields.texts("action_ids"),
-        updates=tuple(_read_update(entry) for entry in fields.children("updates")),
+        updates=tuple(update_from_fields(entry) for entry in fields.children("updates")),
         moved_from=fields.optional_address("moved_from"),
     )
 
@@ -256,83 +235,6 @@ def _read_field(fields: Fields) -> FieldChange:
         after=fields.raw("after"),
         cause=fields.choice("cause", Cause),
         wish=fields.raw("wish"),
-    )
-
-
-def _read_update(fields: Fields) -> WishUpdate:
-    field = fields.text("field")
-    value: WishValue = None
-    if field not in (VERSION_FIELD, REPLICAS_FIELD, STATE_FIELD, RESTART_FIELD, DEPLOYED_FIELD):
-        fields.fail("field", "must be version, replicas, state, restart or deployed")
-    if not fields.has("value"):
-        pass
-    elif field == VERSION_FIELD:
-        value = read_picture(fields.child("value"))
-    elif field == REPLICAS_FIELD:
-        value = read_replicas(fields, "value")
-    elif field == DEPLOYED_FIELD:
-        value = read_deployed(fields.child("value"))
-    else:
-        value = fields.text("value")
-        if field == STATE_FIELD and value not in ("running", "stopped"):
-            fields.fail("value", "must be running or stopped")
-    return WishUpdate(field, value, fields.texts("after"))
-
-
-def action_to_json(action: Action) -> dict[str, Json]:
-    shown: dict[str, Json] = {
-        "id": action.id,
-        "address": str(action.address),
-        "verb": str(action.verb),
-        "parameters": dict(action.parameters),
-        "reason": action.reason,
-        "risk": str(action.risk),
-        "requires": list(action.requires),
-        "precondition": dict(action.precondition),
-        "goal": dict(action.goal),
-        "estimate_s": action.estimate_s,
-        "send_if": str(action.send_if),
-        "max_requests": action.max_requests,
-        "ready": {"timeout_s": action.ready.timeout_s, "hold_s": action.ready.hold_s},
-    }
-    if action.traffic_percent is not None:
-        shown["traffic_percent"] = action.traffic_percent
-    if action.brings:
-        shown["brings"] = [_brought_to_json(one) for one in action.brings]
-    return shown
-
-
-def action_to_shown_json(action: Action) -> dict[str, Json]:
-    """The action as it is shown: without the values of its variables."""
-    return action_to_json(replace(action, parameters=_masked(action.parameters)))
-
-
-def _brought_to_json(one: Brought) -> dict[str, Json]:
-    sides: dict[str, Json] = {"before": one.before, "after": one.after}
-    return {"path": one.path, "how": one.how, **({} if one.before is one.after is None else sides)}
-
-
-def _read_action(fields: Fields) -> Action:
-    ready = fields.child("ready")
-    return Action(
-        id=fields.text("id"),
-        address=fields.address("address"),
-        verb=fields.choice("verb", Verb),
-        parameters=fields.mapping("parameters"),
-        reason=fields.text("reason"),
-        risk=fields.choice("risk", Risk),
-        requires=fields.texts("requires"),
-        precondition=fields.mapping("precondition"),
-        goal=fields.mapping("goal"),
-        estimate_s=fields.integer("estimate_s", minimum=0),
-        traffic_percent=fields.optional_integer("traffic_percent"),
-        send_if=fields.choice("send_if", SendIf),
-        max_requests=fields.integer("max_requests", minimum=1),
-        ready=Ready(ready.integer("timeout_s", minimum=0), ready.integer("hold_s", minimum=0)),
-        brings=tuple(
-            Brought(one.text("path"), one.text("how"), one.raw("before"), one.raw("after"))
-            for one in (fields.children("brings") if fields.has("brings") else ())
-        ),
     )
 
 

@@ -278,7 +278,7 @@ class ActionSequence:
             # Only now is it known that the number was changed outside while the status hid it.
             change = FieldChange(REPLICAS_FIELD, configured, nearest_number(wanted, configured), Cause.DRIFT)
             fd = replace(fd, cause=Cause.DRIFT, changes=(change,))
-            is_floor = isinstance(wanted, ReplicaRange) and configured < wanted.min and self.rules.mode == "normal"
+            is_floor = isinstance(wanted, ReplicaRange) and configured < wanted.min
             may_act = is_floor or self.rules.permits_drift(self.desired, REPLICAS_FIELD)
             self.revealed = None if may_act else fd
         if not may_act:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
+from statetool.core.action_document import action_to_shown_json
 from statetool.core.document import rejection_to_json
 from statetool.core.explanation import Explanation, FieldExplanation, FieldStatus, PathValues
 from statetool.core.model import Json, Observed, Origin, Recorded
 from statetool.core.plan import Action, Kind, WishUpdate
-from statetool.core.plan_document import action_to_shown_json, finding_to_json, held_back_to_json, left_alone_to_json
-from statetool.core.state import recorded_to_json
+from statetool.core.plan_document import finding_to_json, held_back_to_json, left_alone_to_json
+from statetool.core.state_document import recorded_to_json
 from statetool.render import words
 from statetool.render.json import FORMAT_VERSION
 from statetool.render.layout import Cell, Page, cell

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from statetool.backends import Backend, Lease, LockInfo
+from statetool.backends import Backend, LockInfo
+from statetool.backends.lease import Lease
 from statetool.backends.local import LocalBackend
 from statetool.core.model import Address, AppliedFrom, Seen
 from statetool.core.plan import Change, Kind

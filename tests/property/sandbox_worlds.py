@@ -26,7 +26,8 @@ from statetool import observing
 from statetool.apply.executor import apply_plan
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
-from statetool.backends import Backend, Lease, LockInfo, OnWait
+from statetool.backends import Backend, LockInfo, OnWait
+from statetool.backends.lease import Lease
 from statetool.backends.state_text import StateText, parse_state
 from statetool.core.events import Event, RunSummary, fold
 from statetool.core.guards import NO_GUARDS, Guards

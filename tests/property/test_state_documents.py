@@ -47,14 +47,8 @@ from statetool.core.plan import (
     WishUpdate,
 )
 from statetool.core.plan_document import plan_from_document, plan_to_document
-from statetool.core.state import (
-    Overridden,
-    StateFile,
-    apply_wish_update,
-    record_seen,
-    state_from_document,
-    state_to_document,
-)
+from statetool.core.state import Overridden, StateFile, apply_wish_update, record_seen
+from statetool.core.state_document import state_from_document, state_to_document
 from statetool.errors import PlanFileError, SourceMark, StateUnreadable
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -36,9 +36,8 @@ from statetool.core.state import (
     record_rejection,
     record_seen,
     record_version_change,
-    state_from_document,
-    state_to_document,
 )
+from statetool.core.state_document import state_from_document, state_to_document
 from statetool.errors import StateError, StateUnreadable
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "state.schema.json").read_text())
