@@ -96,11 +96,10 @@ class HttpLock:
         try:
             answer = self._exchange.ask(self._lock_method, self._lock_url, body=_json(self.lock_to_json(info)))
         except AnswerLost as error:
-            with contextlib.suppress(StateError):
-                self.give_back(self.lock_to_json(info))
+            # Giving back what may be somebody else's is no way out: not every server looks whose it is.
             raise StateUnreachable(
-                f"{error.message}; the state may be locked now as {info.id}",
-                hint=f"try again; if that lock is in the way then: statetool force-unlock {info.id}",
+                f"{error.message}; the state may be locked as {info.id} now",
+                hint=f"try again when the server answers; if that lock is in the way: statetool force-unlock {info.id}",
             ) from None
         if answer.is_success:
             return None
