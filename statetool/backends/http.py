@@ -305,6 +305,8 @@ class HttpBackend:
         """What is there must be what this lease stored last, or found. Raises LeaseLost."""
         held = self._ensure_held(lease)
         if stored.post not in held.posts:
+            if not stored.post:
+                raise self._lost("what was stored is gone")
             by = f" by {describe_holder(stored.holder)}" if stored.holder is not None else ""
             raise self._lost(f"something else was stored meanwhile{by}")
 

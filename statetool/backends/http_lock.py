@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -151,7 +152,7 @@ class HttpLock:
     def locked(self, refusal: Refusal) -> StateLocked:
         by = describe_holder(self.holder_of(refusal))
         wait = "wait for that run to end, or wait longer with --lock-timeout"
-        dead = f"; if it is dead, for such a lock never ends by itself: statetool force-unlock {refusal.id}"
+        dead = f"; if it is dead, for such a lock never ends by itself: statetool force-unlock {shlex.quote(refusal.id or '')}"
         return StateLocked(
             f"the state {self._location} is locked by {by}", hint=wait + (dead if refusal.id is not None else "")
         )

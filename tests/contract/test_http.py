@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for http_state_server
 
 from http_state_server import USER, StateServer, Stored, serving
 
-from statetool.backends import LockInfo
+from statetool.backends import Backend, JournalEntry, LockInfo
 from statetool.backends.http import HttpBackend
 from statetool.backends.http_body import ENCODE_ABOVE, parse_envelope
 from statetool.backends.places import HttpPlace
@@ -35,7 +35,7 @@ from statetool.errors import (
 )
 
 PASSWORD = "correct-horse"
-ENTRY = {"type": "run", "at": "2026-11-23T08:00:00Z"}
+ENTRY: JournalEntry = {"type": "run", "at": "2026-11-23T08:00:00Z"}
 STATE = new_state("lineage", "0.1.0")
 names = (f"state-{n}" for n in itertools.count())
 
@@ -104,6 +104,17 @@ def store(backend: HttpBackend) -> None:
     with backend.lock(info(), 0, silent) as lease:
         backend.append([ENTRY], lease)
         backend.write(None, STATE, lease)
+
+
+def test_what_was_taken_away_ends_the_lease(place: Place) -> None:
+    """Somebody deleted the state at the server: it is not made up again from what this run remembers."""
+    backend: Backend = place.client()
+    with backend.lock(info(), 0, silent) as lease:
+        backend.append([ENTRY], lease)
+        place.stored.body = b""
+        with pytest.raises(LeaseLost, match="gone"):
+            backend.append([ENTRY], lease)
+    assert not place.stored.body
 
 
 def test_what_is_stored_is_a_terraform_state_to_the_server(place: Place) -> None:
@@ -224,7 +235,7 @@ def test_a_broken_lock_ends_its_lease_at_the_next_write(place: Place, hides: boo
     with pytest.raises(LeaseLost):
         ann.write(stored, replace(stored, moved_to="elsewhere"), lease)
     holder.__exit__(None, None, None)
-    assert (place.stored.lock or {}).get("ID") == ("lock-bob" if is_taken else None)
+    assert (place.stored.lock["ID"] if place.stored.lock else None) == ("lock-bob" if is_taken else None)
     assert place.client().read() == stored
     if is_taken:
         taker.__exit__(None, None, None)
@@ -414,7 +425,7 @@ def test_a_server_that_grants_every_lock_is_refused_too(place: Place) -> None:
 
 def test_a_large_body_is_packed(place: Place) -> None:
     """Above 1 MB; what comes back is the same, and equal contents make no new version."""
-    entry = {**ENTRY, "data": {"text": "x" * ENCODE_ABOVE}}
+    entry: JournalEntry = {**ENTRY, "data": {"text": "x" * ENCODE_ABOVE}}
     backend = place.client()
     with backend.lock(info(), 0, silent) as lease:
         saved = backend.write(None, STATE, lease)
