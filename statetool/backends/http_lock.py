@@ -151,11 +151,11 @@ class HttpLock:
 
     def locked(self, refusal: Refusal) -> StateLocked:
         by = describe_holder(self.holder_of(refusal))
-        wait = "wait for that run to end, or wait longer with --lock-timeout"
-        dead = f"; if it is dead, for such a lock never ends by itself: statetool force-unlock {shlex.quote(refusal.id or '')}"
-        return StateLocked(
-            f"the state {self._location} is locked by {by}", hint=wait + (dead if refusal.id is not None else "")
-        )
+        hint = "wait for that run to end, or wait longer with --lock-timeout"
+        if refusal.id is not None:
+            command = f"statetool force-unlock {shlex.quote(refusal.id)}"
+            hint = f"{hint}; if it is dead, for such a lock never ends by itself: {command}"
+        return StateLocked(f"the state {self._location} is locked by {by}", hint=hint)
 
     def lock_to_json(self, info: LockInfo) -> dict[str, Json]:
         """Terraform's keys, all of them: GitLab refuses a lock that lacks one. The rest travels as JSON in Info."""
