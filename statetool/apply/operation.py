@@ -252,7 +252,9 @@ class Operation(Following):
         if not sending.done():
             return
         if sending.cancelled():
-            self._refused(NotSent("the run was interrupted before it was sent"))
+            # Also where its answer came: the cancellation waited for that, and ends the task right behind it.
+            if self._unanswered:
+                self._refused(NotSent("the run was interrupted before it was sent"))
             return
         error = sending.exception()
         if error is None:
