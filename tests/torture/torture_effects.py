@@ -141,7 +141,7 @@ class Random:
         rng: random.Random,
         rates: Mapping[str, float],
         faults: Mapping[str, Sequence[Fault]] = FAULTS,
-        also: Callable[[], Fault | None] = lambda: None,
+        also: Callable[[str], Fault | None] = lambda kind: None,
     ) -> None:
         self.met: list[Fault] = []
         self._rng, self._rates, self._faults, self._also = rng, rates, faults, also
@@ -149,6 +149,6 @@ class Random:
     def choose(self, kind: str, name: str) -> Fault:
         if self._rng.random() >= self._rates.get(kind, 0.0):
             return NO_FAULT
-        fault = self._also() or self._rng.choice(self._faults[kind])
+        fault = self._also(kind) or self._rng.choice(self._faults[kind])
         self.met.append(fault)
         return fault

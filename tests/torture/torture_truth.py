@@ -168,14 +168,17 @@ class Truth:
         """What became durable in the very call in which the process died."""
         for entry in entries:
             if entry["type"] in _CLOSING or (entry["type"] == "intent" and entry["operation"] not in self.operations):
-                self._became_durable(process, entry)
+                self.appended(process, [entry])
 
     def _became_durable(self, process: Process, entry: JournalEntry) -> None:
         operation = entry.get("operation")
         if entry["type"] == "intent":
             if operation in self.operations:
                 self.broken("I2", f"the name {operation} was used twice")
-            self.operations[str(operation)] = Known(entry, process)
+            data = entry["data"]
+            assert isinstance(data, dict)
+            writer = self._world.processes[int(str(data["run_id"]).removeprefix("run-")) - 1]
+            self.operations[str(operation)] = Known(entry, writer)
             return
         known = self.operations.get(str(operation))
         if known is None or not known.is_open:
