@@ -35,6 +35,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
     ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses"),
+    ("session",),
     ("workflow",),
     ("locating",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
