@@ -163,10 +163,16 @@ class PostgresLock:
         try:
             return self._session.settle(work)
         except NoTables:
-            with self._session.transaction(writing=True) as transaction:
-                for statement in tables.CREATION:
-                    transaction.run(statement)
+            self._create_tables()
             return self._session.settle(work)
+
+    def _create_tables(self) -> None:
+        with self._session.transaction(writing=True) as transaction:
+            transaction.run(tables.WAIT_FOR_CREATORS)
+            if not transaction.run(tables.FIND_SCHEMA, schema=self._place.schema):
+                transaction.run(tables.CREATE_SCHEMA)
+            for statement in tables.CREATE_TABLES:
+                transaction.run(statement)
 
     def _renew(self, session: Session, grip: Grip) -> float:
         asked = self._clock()

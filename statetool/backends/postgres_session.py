@@ -84,7 +84,7 @@ class Session:
     Raises StateError where the url can't be read, and `password_in_url` where it holds a password.
     """
 
-    def __init__(self, place: PostgresPlace, sleep: Callable[[float], None]) -> None:
+    def __init__(self, place: PostgresPlace, sleep: Callable[[float], None], *, answer_s: float = ANSWER_S) -> None:
         given = _read_url(place.url)
         known = {**_environment(), **given}
         self._schema = place.schema
@@ -96,6 +96,7 @@ class Session:
             self._parameters["sslmode"] = "verify-full"
         self.location = _name(known, place)
         self._sleep = sleep
+        self._answer_s = answer_s
         self._users = 0
         self._writing = False
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
@@ -121,7 +122,7 @@ class Session:
         with self.kept_open(writing=writing):
             connection = self._open()
             try:
-                with _cut_off(connection), connection.transaction(), connection.cursor() as cursor:
+                with self._cut_off(connection), connection.transaction(), connection.cursor() as cursor:
                     yield Transaction(cursor, self._schema)
             except psycopg.Error as error:
                 raise self._translated(error, is_lost=connection.closed) from None
@@ -169,7 +170,8 @@ class Session:
             connection = psycopg.connect("", autocommit=True, prepare_threshold=None, **parameters)  # type: ignore[arg-type]
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             self._connection = connection
-            connection.execute(_SETTINGS)
+            with self._cut_off(connection):
+                connection.execute(_SETTINGS)
         except psycopg.Error as error:
             self._close()
             tls = "; the server's certificate is verified: name its authority with sslrootcert=FILE in the url"
@@ -179,6 +181,25 @@ class Session:
                 + (tls if self.demands_tls else ""),
             ) from None
         return connection
+
+    @contextlib.contextmanager
+    def _cut_off(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        """Break a connection that does not come to an end: a server that is stopped keeps its connections for ever."""
+        # A descriptor of its own: the connection's could be somebody else's by then.
+        line = socket.socket(fileno=os.dup(connection.fileno()))
+
+        def cut() -> None:
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(self._answer_s, cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            line.close()
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -214,32 +235,13 @@ class Session:
         )
 
     def _text(self, error: psycopg.Error) -> str:
-        """One line of the server or the driver, for people; what it refers to in detail could be data."""
-        text = error.diag.message_primary or next(iter(str(error).splitlines()), "") or type(error).__name__
+        """What the server or the driver says, for people, on one line. Its details could show data."""
+        lines = (error.diag.message_primary or str(error)).splitlines()
+        text = "; ".join(line.strip() for line in lines if line.strip()) or type(error).__name__
         for password in (self._password.reveal() if self._password else None, os.environ.get("PGPASSWORD")):
             if password:
                 text = text.replace(password, "***")
         return text
-
-
-@contextlib.contextmanager
-def _cut_off(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Break a connection that does not come to an end: a server that is stopped keeps its connections for ever."""
-    # A descriptor of its own: the connection's could be somebody else's by then.
-    line = socket.socket(fileno=os.dup(connection.fileno()))
-
-    def cut() -> None:
-        with contextlib.suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(ANSWER_S, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        line.close()
 
 
 def _read_url(url: str) -> dict[str, str]:
@@ -253,10 +255,9 @@ def _read_url(url: str) -> dict[str, str]:
             hint="write it as postgresql://USER@HOST:PORT/DATABASE",
         ) from None
     if "password" in given or "sslpassword" in given:
+        instead = "it belongs in PGPASSWORD or ~/.pgpass" if "password" in given else "use a key that needs none"
         raise StateError(
-            "state.url holds a password",
-            code="password_in_url",
-            hint="take it out of the file and change it; it belongs in PGPASSWORD or ~/.pgpass",
+            "state.url holds a password", code="password_in_url", hint=f"take it out and change it; {instead}"
         )
     return given
 

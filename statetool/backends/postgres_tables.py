@@ -15,9 +15,13 @@ from psycopg.sql import SQL
 KEPT_VERSIONS = 100
 
 # One at a time: `if not exists` alone lets two first-comers collide.
-CREATION = (
-    SQL("SELECT pg_advisory_xact_lock(hashtextextended('statetool: tables', 0))"),
-    SQL("CREATE SCHEMA IF NOT EXISTS {schema}"),
+WAIT_FOR_CREATORS = SQL("SELECT pg_advisory_xact_lock(hashtextextended('statetool: tables', 0))")
+
+# Asked first: `if not exists` wants the right to create schemas even where it is there.
+FIND_SCHEMA = SQL("SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s")
+CREATE_SCHEMA = SQL("CREATE SCHEMA {schema}")
+
+CREATE_TABLES = (
     SQL("""
         CREATE TABLE IF NOT EXISTS {schema}.state (
             name text PRIMARY KEY, lineage text NOT NULL, serial bigint NOT NULL, fence bigint NOT NULL,
