@@ -1,14 +1,17 @@
-"""A line to a PostgreSQL server that breaks at the worst moment: around the commit of a transaction."""
+"""A line to a PostgreSQL server on which something happens at the worst moment: it breaks, or somebody else acts."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+
+COMMIT = b"COMMIT\0"
+"""As the driver sends it. Without the end it would also be part of every transaction's isolation level."""
 
 Moment = Literal["before", "after"]
 """Whether the server gets the commit whose answer is lost."""
@@ -22,6 +25,7 @@ class LosingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lines: list[socket.socket] = []
         self._losing: Moment | None = None
+        self._awaited: tuple[bytes, Callable[[], object]] | None = None
         self.lost = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -37,6 +41,10 @@ class LosingProxy:
     def lose(self, moment: Moment) -> None:
         """Break the line at the next commit."""
         self._losing = moment
+
+    def when(self, sent: bytes, act: Callable[[], object]) -> None:
+        """Act once, before the server gets what the client sends next that has `sent` in it."""
+        self._awaited = (sent, act)
 
     def close(self) -> None:
         """Nobody comes through any more, and whoever was through is cut off."""
@@ -55,7 +63,10 @@ class LosingProxy:
 
     def _ask(self, client: socket.socket, server: socket.socket) -> None:
         for data in _received(client):
-            if b"COMMIT" in data and self._losing is not None:
+            if self._awaited is not None and self._awaited[0] in data:
+                (_, act), self._awaited = self._awaited, None
+                act()
+            if COMMIT in data and self._losing is not None:
                 moment, self._losing = self._losing, None
                 self.lost += 1
                 _end(client)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from losing_proxy import LosingProxy, Moment
+from losing_proxy import COMMIT, LosingProxy, Moment
 from postgres_server import PostgresServer, shared_postgres
 from psycopg.sql import SQL
 
@@ -74,6 +74,11 @@ def moved(state: StateFile, to: str) -> StateFile:
 def expire(server: PostgresServer, place: PostgresPlace) -> None:
     """Let the server's clock pass the end of the lock."""
     server.run(f"UPDATE {place.schema}.lease SET expires = clock_timestamp() - interval '1 ms'")
+
+
+def ask_until(happened: Callable[[], bool]) -> None:
+    """Ask the server again and again, for it is another thread that acts."""
+    assert any(happened() for _ in range(3000))
 
 
 def texts(backend: Backend) -> list[object]:
@@ -145,18 +150,26 @@ def test_every_change_asks_the_server_for_the_lock(server: PostgresServer, place
     assert texts(opened(place)) == []
 
 
-def test_a_lock_is_renewed_and_its_loss_noticed_by_itself(server: PostgresServer, place: PostgresPlace) -> None:
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ("fence = fence + 1, holder = gen_random_uuid()", "taken over under fence 2"),
+        ("expires = clock_timestamp()", "ran out by the database's clock"),
+    ],
+)
+def test_a_lock_is_renewed_and_its_loss_noticed_by_itself(
+    server: PostgresServer, place: PostgresPlace, loss: str, said: str
+) -> None:
     """From a connection of its own, while the holder does something else."""
     holder = opened(place, ttl_s=0.3, clock=lambda: 0.0)
     with holder.lock(info("ann"), 0, silent) as lease:
         signs = f"SELECT renewed_at FROM {place.schema}.lease"
         first = server.run(signs)
-        while server.run(signs) == first:
-            assert lease.loss is None
-        server.run(f"UPDATE {place.schema}.lease SET fence = fence + 1, holder = gen_random_uuid()")
-        while lease.loss is None:
-            server.run("SELECT 1")
-        assert "taken over under fence 2" in lease.loss
+        ask_until(lambda: server.run(signs) != first)
+        assert lease.loss is None
+        server.run(f"UPDATE {place.schema}.lease SET {loss}")
+        ask_until(lambda: bool(server.run("SELECT 1") and lease.loss))
+        assert said in (lease.loss or "")
 
 
 def test_a_lock_that_was_broken_says_by_whom_and_why(server: PostgresServer, place: PostgresPlace) -> None:
@@ -178,13 +191,14 @@ def test_a_lock_that_was_broken_says_by_whom_and_why(server: PostgresServer, pla
         assert next_lease.fence == 2
 
 
-def test_a_fence_is_above_the_stored_one_even_without_its_row(server: PostgresServer, place: PostgresPlace) -> None:
+@pytest.mark.parametrize("accident", ["DELETE FROM {}.lease", "UPDATE {}.lease SET fence = 0"])
+def test_a_fence_is_above_the_stored_one(server: PostgresServer, place: PostgresPlace, accident: str) -> None:
     """A lease table that was lost or restored does not hand out a fence again."""
     backend = opened(place)
     for text in ("a", "b"):
         with backend.lock(info(), 0, silent) as lease:
             backend.write(backend.read(), moved(STATE, text), lease)
-    server.run(f"DELETE FROM {place.schema}.lease")
+    server.run(accident.format(place.schema))
     with backend.lock(info(), 0, silent) as lease:
         assert lease.fence == 3
 
@@ -216,6 +230,33 @@ def test_a_lost_answer_is_looked_for(server: PostgresServer, place: PostgresPlac
     assert opened(place).read() == stored
     assert texts(opened(place)) == ["a", "b", "c"]
     assert [kept.serial for kept in opened(place).read_history()] == [2, 1]
+
+
+def test_nobody_takes_the_lock_while_something_is_written(server: PostgresServer, place: PostgresPlace) -> None:
+    """Whoever wants it waits until the write is committed: the row of the lock is held up to the commit."""
+    free: list[object] = []
+    look = f"SELECT fence FROM {place.schema}.lease FOR UPDATE SKIP LOCKED"
+    with LosingProxy(server.socket_path) as proxy:
+        backend = opened(replace(place, url=proxy.url()))
+        with backend.lock(info(), 0, silent) as lease:
+            free += server.run(look)
+            for write in (
+                lambda: backend.write(None, STATE, lease),
+                lambda: backend.append([{"text": "a"}], lease),
+                lambda: backend.replace_journal([], lease),
+            ):
+                proxy.when(COMMIT, lambda: free.append(server.run(look)))
+                write()
+    assert free == [(1,), [], [], []]
+
+
+def test_a_lock_that_vanishes_between_refusal_and_look_is_taken(server: PostgresServer, place: PostgresPlace) -> None:
+    """By one that does not wait, too: nobody has it."""
+    with LosingProxy(server.socket_path) as proxy, contextlib.ExitStack() as held:
+        held.enter_context(opened(place).lock(info("ann"), 0, silent))
+        proxy.when(b"renewed_at)::float8", held.close)
+        with opened(replace(place, url=proxy.url())).lock(info("bob"), 0, silent) as lease:
+            assert lease.fence == 2
 
 
 def test_a_database_that_is_gone_is_said_so(server: PostgresServer, place: PostgresPlace) -> None:
