@@ -57,6 +57,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rich": ("render",),
     "dateutil": ("freeze",),
     "filelock": ("backends",),
+    "psycopg": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),
 }
