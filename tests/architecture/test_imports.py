@@ -56,6 +56,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rich": ("render",),
     "dateutil": ("freeze",),
     "filelock": ("backends",),
+    "obstore": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),
 }
