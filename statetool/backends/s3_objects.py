@@ -270,7 +270,7 @@ class Objects:
             )
         return StateUnreachable(
             f"{self.location} did not answer as a store does{told}",
-            hint="check the state's endpoint and region, and the network, then try again",
+            hint="check the state's endpoint, region and bucket, and the network, then try again",
         )
 
 
