@@ -6,13 +6,10 @@ Each of the first two is started when a process first asks for it, and ends with
 from __future__ import annotations
 
 import atexit
-import ctypes
 import hashlib
 import http.client
 import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +30,16 @@ from statetool.core.model import Secret
 
 BUCKET = "states"
 
+_UNTIL_END_OF_INPUT = """
+exec 3<&0
+"$@" </dev/null &
+server=$!
+(cat <&3; kill -9 $server; rm -rf "$0") &
+exec 3<&-
+wait $server
+"""
+"""Runs a command until nobody holds its input open any more: a killed test run leaves no server behind."""
+
 
 @cache
 def seaweed() -> str:
@@ -41,28 +48,24 @@ def seaweed() -> str:
     free = _free_ports(8)
     ports = dict(zip(("master", "volume", "filer", "s3"), free[:4], strict=True))
     flags = [f"-{name}.port={port}" for name, port in ports.items()]
-    # gRPC is at 10,000 above by default, which can be taken.
+    # gRPC is at 10,000 above by default, which can be taken; and what nobody asked for has a fixed port.
     flags += [f"-{name}.port.grpc={port}" for name, port in zip(ports, free[4:], strict=True)]
+    flags += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+    flags += [f"-{name}.localSocket={folder}/{name}.sock" for name in ("filer", "s3")]
     process = subprocess.Popen(
         [
-            str(Path(sys.executable).parent / "weed"),
+            *("sh", "-c", _UNTIL_END_OF_INPUT, folder, str(Path(sys.executable).parent / "weed")),
             *("server", "-s3", "-iam=false", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}"),
             # Few volumes, and later requests get 500: every bucket takes some.
             *("-volume.max=200", "-master.volumeSizeLimitMB=64", "-master.telemetry=false", *flags),
         ],
         cwd=folder,
         env={"HOME": folder, "PATH": os.environ.get("PATH", "")},
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_end_with_parent,
     )
-
-    def end() -> None:
-        process.kill()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-
-    atexit.register(end)
+    atexit.register(process.communicate)
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     # A bucket can be made before there is a volume to put anything in.
     _wait_until(process, lambda: _status(endpoint, "PUT", f"/{BUCKET}") == 200)
@@ -128,6 +131,7 @@ def served(answer: Callable[[Request], Answer | None]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -145,7 +149,7 @@ def served(answer: Callable[[Request], Answer | None]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(found.body)
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -302,9 +306,3 @@ def _wait_until(process: subprocess.Popen[bytes], is_up: Callable[[], bool]) -> 
     while not is_up():
         assert process.poll() is None, "the server ended by itself"
         time.sleep(0.05)
-
-
-def _end_with_parent() -> None:
-    """A test run that is killed must not leave its servers behind."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)

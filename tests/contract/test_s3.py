@@ -21,6 +21,7 @@ from statetool.backends.lease import Lease
 from statetool.backends.places import S3Place
 from statetool.backends.s3 import KEPT_SERIALS, S3Backend
 from statetool.backends.s3_objects import Objects
+from statetool.backends.state_text import StateText
 from statetool.core.model import Secret
 from statetool.core.state import StateFile, new_state
 from statetool.errors import (
@@ -149,15 +150,12 @@ def test_the_register_is_never_deleted_and_so_the_fence_survives(each: Bucket) -
 
 def test_a_fence_is_above_that_of_a_state_that_was_brought_here(bucket: Bucket) -> None:
     """Also where the register is new."""
-    with bucket.client().lock(info(), 0, silent) as lease:
-        lease.fence = 41
-        bucket.client()
-        backend = bucket.client()
+    brought = replace(content(1), serial=7, fence=41)
+    bucket.objects.overwrite("state.json", StateText().render(brought))
+    backend = bucket.client()
     with backend.lock(info(), 0, silent) as lease:
-        lease.fence = 41  # as the place it came from counted
-        backend.write(None, content(1), lease)
-    with bucket.client().lock(info(), 0, silent) as later:
-        assert later.fence == 42
+        assert lease.fence == 42
+        assert backend.write(brought, content(2), lease).fence == 42
 
 
 def test_a_register_that_somebody_deleted_is_not_taken_for_a_new_one(bucket: Bucket) -> None:
@@ -213,9 +211,8 @@ def test_a_dead_holder_is_taken_over_once_it_was_watched_for_its_ttl(each: Bucke
             assert [(one.who, one.fence) for one in told if one] == [("ann@builder", lost.fence)]
             assert lease.fence > lost.fence
             assert numbers(backend.read_journal()) == [1]
-            dead_append = lambda: dead.append(numbered(66), lost)  # noqa: E731
             for act in (
-                dead_append,
+                lambda: dead.append(numbered(66), lost),
                 lambda: dead.replace_journal(numbered(67), lost),
                 lambda: dead.write(state, content(2), lost),
             ):
@@ -313,36 +310,36 @@ def test_breaking_follows_a_holder_that_renews_meanwhile(bucket: Bucket) -> None
 # Answers that are lost, and requests that come late
 
 
-def run_through(bucket: Bucket) -> tuple[list[object], StateFile | None, list[int]]:
-    """Everything a run does, twice; what stands there afterwards."""
-    fences: list[int] = []
+def run_through(bucket: Bucket) -> tuple[list[object], StateFile | None]:
+    """Everything a run does, after another one that left something behind; what stands there afterwards."""
     client = bucket.client()
-    for turn in (0, 10):
-        state = client.read()
-        with client.lock(info(), 0, silent) as lease:
-            fences.append(lease.fence)
-            client.read_journal()
-            client.append(numbered(turn + 1), lease)
-            client.append(numbered(turn + 2), lease)
-            state = client.write(state, content(turn), lease)
-            client.replace_journal(numbered(turn + 3), lease)
-            client.append(numbered(turn + 4), lease)
-            client.write(state, content(turn + 1), lease)
-    return numbers(client.read_journal()), client.read(), fences
+    with client.lock(info(), 0, silent) as lease:
+        client.append(numbered(1), lease)
+        client.write(None, content(1), lease)
+    with client.lock(info("bob"), 0, silent) as lease:
+        client.append(numbered(2), lease)
+        assert numbers(client.read_journal()) == [1, 2]
+        client.write(client.read(), content(2), lease)
+        client.replace_journal(numbered(3), lease)
+        client.append(numbered(4), lease)
+    return numbers(client.read_journal()), client.read()
 
 
-@pytest.mark.parametrize("fault", ["lose_answer", "lose_request"])
-def test_a_run_does_not_notice_one_lost_answer(fault: str) -> None:
-    """Whichever of its requests it is: carried out or not, it is looked whether it was, and done once."""
-    with lossy(Bucket(place(seaweed(), f"k{next(_keys)}"))) as (proxy, way):
-        expected = run_through(way)
-        count = len(proxy.seen)
-    assert expected[0] == [13, 14]
-    assert count > 40
-    for number in range(count):
+def test_a_run_does_not_notice_one_lost_answer() -> None:
+    """Whichever of its requests it is, carried out or not: it is looked whether it was, and done once."""
+
+    def run(fault: Callable[[Proxy], object]) -> tuple[Proxy, object]:
         with lossy(Bucket(place(seaweed(), f"k{next(_keys)}"))) as (proxy, way):
-            getattr(proxy, fault)(rf"^# {number}$")
-            assert run_through(way) == expected, f"{fault} {number}: {proxy.seen[number]}"
+            fault(proxy)
+            return proxy, run_through(way)
+
+    clean, expected = run(lambda _: None)
+    for number, request in enumerate(clean.seen):
+        found = run(lambda proxy, at=number: proxy.lose_answer(f"^# {at}$"))[1]  # type: ignore[misc]
+        assert found == expected, f"the answer to {request} was lost"
+        if request.startswith("PUT"):  # nobody can tell the two apart for a GET
+            found = run(lambda proxy, at=number: proxy.lose_request(f"^# {at}$"))[1]  # type: ignore[misc]
+            assert found == expected, f"{request} was lost"
 
 
 def test_a_batch_that_arrives_after_it_was_given_up(bucket: Bucket) -> None:
@@ -575,7 +572,10 @@ def test_nothing_of_the_environment_changes_who_is_asked(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (Answer(403, b"<Error><Code>InvalidAccessKeyId</Code><AWSAccessKeyId>key</AWSAccessKeyId></Error>"), "HTTP 403"),
+        (
+            Answer(403, b"<Error><Code>InvalidAccessKeyId</Code><AWSAccessKeyId>key</AWSAccessKeyId></Error>"),
+            "HTTP 403",
+        ),
         (Answer(401), "turned us away"),
         (Answer(500, b"oops"), "HTTP 500"),
         (Answer(404, b"<Error><Code>NoSuchBucket</Code></Error>"), "NoSuchBucket"),
