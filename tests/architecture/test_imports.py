@@ -58,6 +58,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "dateutil": ("freeze",),
     "filelock": ("backends",),
     "psycopg": ("backends",),
+    "obstore": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),
 }
