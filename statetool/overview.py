@@ -16,7 +16,7 @@ from statetool.core.model import Json
 from statetool.core.overview import Overview, Setting
 from statetool.freeze import Window, window_to_json
 from statetool.schema import load_schema
-from statetool.workflow import Project
+from statetool.session import Project
 
 _FIELDS: Mapping[str, str] = {"state.path": "state_path", "guards.max_plan_age": "max_plan_age_s"}
 """Settings whose field is not called like the last part of their name."""

@@ -42,7 +42,7 @@ class HttpPlace:
 
 @dataclass(frozen=True, slots=True)
 class PostgresPlace:
-    """A database. `url` is that of libpq, without a password; what it leaves out comes from PGHOST, ~/.pgpass and so on.
+    """A database. `url` is libpq's, without a password; what it leaves out comes from PGHOST, ~/.pgpass and so on.
 
     `name` tells the states of one schema apart.
     """
