@@ -203,7 +203,7 @@ class CutsNames(MemoryBackend):
 
 class SaysItTwice(MemoryBackend):
     @contextmanager
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:
+    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False) -> Iterator[Lease]:
         def twice(holder: LockInfo | None) -> None:
             on_wait(holder)
             on_wait(holder)
@@ -214,7 +214,7 @@ class SaysItTwice(MemoryBackend):
 
 class SaysItAtOnce(MemoryBackend):
     @contextmanager
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:
+    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False) -> Iterator[Lease]:
         if self.find_holder() is not None:
             on_wait(self.find_holder())
         with super().lock(info, timeout_s, _silent) as lease:
@@ -235,7 +235,7 @@ class WaitsInVain(MemoryBackend):
 
 class SwallowsErrors(MemoryBackend):
     @contextmanager
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:
+    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False) -> Iterator[Lease]:
         with super().lock(info, timeout_s, on_wait) as lease:
             try:
                 yield lease
@@ -515,7 +515,7 @@ def _let_read() -> None:
     if threading.current_thread() is not threading.main_thread():
         for _ in range(2):  # the first may have begun before
             _WAS_READ.clear()
-            _WAS_READ.wait(5)
+            _WAS_READ.wait(0.2)
 
 
 def _read_and_tell(journal: tuple[JournalEntry, ...]) -> tuple[JournalEntry, ...]:

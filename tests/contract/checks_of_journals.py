@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from functools import partial
 
-from contract_kit import Check, Checks, Place, entries, first_state, held, info, store, texts, with_cart
+from contract_kit import Check, Checks, Place, entries, first_state, held, info, seen_while, store, texts, with_cart
 
 from statetool.backends import JournalEntry
 from statetool.core.model import Json
@@ -167,13 +166,12 @@ def a_journal_is_read_without_a_lock(place: Place) -> None:
 @check
 def readers_see_whole_batches_only(place: Place) -> None:
     """What was appended by then, batch by batch, never less than what was seen before."""
-
-    def write(append: Callable[[str], None], _: Callable[[str], None]) -> None:
-        for letter in "abcdefgh":
-            append(letter * 3)
-
-    seen = _seen_while(place, write)
-    whole = "".join(letter * 3 for letter in "abcdefgh")
+    one, two = place.open(), place.open()
+    batches = [entries(*letter * 3) for letter in "abcdef"]
+    whole = "".join(map(texts, batches))
+    with held(one) as lease:
+        appends = [partial(one.append, batch, lease) for batch in batches]
+        seen = seen_while(lambda: texts(two.read_journal()), appends)
     assert set(seen) <= {whole[:length] for length in range(0, len(whole) + 1, 3)}
     assert [len(text) for text in seen] == sorted(len(text) for text in seen)
     assert seen[-1] == whole
@@ -182,42 +180,16 @@ def readers_see_whole_batches_only(place: Place) -> None:
 @check
 def readers_see_a_replacing_in_one_step(place: Place) -> None:
     """What was there or what is there now, never both, never neither."""
-    steps = ["aa", "bbb", "bbbbbb", "cc", "dddd", "dddddddd", "e"]
-
-    def write(append: Callable[[str], None], replace: Callable[[str], None]) -> None:
-        for before, after in zip(["", *steps], steps, strict=False):
-            if before and after.startswith(before):
-                append(after[len(before) :])
-            else:
-                replace(after)
-
-    seen = _seen_while(place, write)
-    positions = [["", *steps].index(text) for text in seen]
-    assert positions == sorted(positions)
-    assert seen[-1] == steps[-1]
-
-
-def _seen_while(place: Place, write: Callable[[Callable[[str], None], Callable[[str], None]], None]) -> list[str]:
-    """What another client reads of the journal while one appends and replaces, and once more afterwards."""
     one, two = place.open(), place.open()
-    seen: list[str] = []
-    failed: list[BaseException] = []
     with held(one) as lease:
-
-        def work() -> None:
-            try:
-                write(
-                    lambda word: one.append(entries(*word), lease),
-                    lambda word: one.replace_journal(entries(*word), lease),
-                )
-            except BaseException as error:
-                failed.append(error)
-
-        writer = threading.Thread(target=work)
-        writer.start()
-        while writer.is_alive():
-            seen.append(texts(two.read_journal()))
-        writer.join()
-        seen.append(texts(two.read_journal()))
-    assert failed == []
-    return seen
+        steps = [
+            partial(one.replace_journal, entries("a"), lease),
+            partial(one.append, entries("b", "c"), lease),
+            partial(one.replace_journal, entries("d", "e"), lease),
+            partial(one.replace_journal, entries("f"), lease),
+            partial(one.append, entries("g"), lease),
+        ]
+        seen = seen_while(lambda: texts(two.read_journal()), steps)
+    positions = [["", "a", "abc", "de", "f", "fg"].index(text) for text in seen]
+    assert positions == sorted(positions)
+    assert seen[-1] == "fg"

@@ -5,16 +5,20 @@ Owns the words of the suite. It must not know any backend: a check sees a `Place
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from statetool.backends import Backend, JournalEntry, LockInfo
 from statetool.backends.lease import Lease
 from statetool.core.model import Address, AppliedFrom, Seen
 from statetool.core.plan import Change, Kind
 from statetool.core.state import Overridden, StateFile, new_state, record_component, record_overridden, record_seen
+
+T = TypeVar("T")
 
 NOW = "2026-11-23T08:00:00Z"
 CART = Address("shop", "cart")
@@ -53,8 +57,6 @@ class Place(Protocol):
 
 Check: TypeAlias = Callable[[Place], None]
 """One promise of the protocol. Raises where it is broken."""
-
-Store: TypeAlias = Callable[[Check], Check]
 
 
 def info(name: str = "first") -> LockInfo:
@@ -126,6 +128,46 @@ def held(backend: Backend, name: str = "first", timeout_s: float = 0) -> Iterato
     """The lock for a block, for one that expects to get it."""
     with backend.lock(info(name), timeout_s, silent) as lease:
         yield lease
+
+
+def seen_while(read: Callable[[], T], steps: Sequence[Callable[[], object]]) -> list[T]:
+    """What reading gives while another thread takes these steps.
+
+    Between two steps there is a whole read at least: a fast writer would else not be seen at work.
+    """
+    seen: list[T] = []
+    failed: list[BaseException] = []
+    turn = threading.Condition()
+    is_over = threading.Event()
+
+    def work() -> None:
+        try:
+            for step in steps:
+                step()
+                with turn:
+                    enough = len(seen) + 2  # the first may have begun before
+                    while len(seen) < enough and not is_over.is_set():
+                        turn.wait()
+        except BaseException as error:
+            failed.append(error)
+
+    writer = threading.Thread(target=work)
+    writer.start()
+    try:
+        while writer.is_alive():
+            value = read()
+            with turn:
+                seen.append(value)
+                turn.notify()
+            time.sleep(0)  # gives way; the writer would else wait for the interpreter's next switch
+    finally:
+        is_over.set()
+        with turn:
+            turn.notify()
+        writer.join()
+    if failed:
+        raise failed[0]
+    return seen
 
 
 @dataclass

@@ -70,7 +70,7 @@ class MemoryBackend:
             return tuple(json.loads(text) for text in self._store.journal)
 
     @contextmanager
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:
+    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False) -> Iterator[Lease]:
         lease = self._wait(info, timeout_s, on_wait)
         self._lease = lease
         try:
