@@ -224,8 +224,8 @@ class Following:
     def _unreached(self, last: Observed | None, waited_s: float) -> Ending:
         if last is None:
             message = f"job succeeded, but the component could not be read for {waited_s:.0f} s"
-            hint = "the next plan shows whether it is as wanted"
-            return self._errored("unverified", message, hint, closing=EntryType.DIVERGED)
+            later = "the next plan shows whether it is as wanted"
+            return self._errored("unverified", message, later, closing=EntryType.DIVERGED)
         unmet = self._unmet(last)
         code = verdict.unreached_code(self.action, unmet, last)
         message = verdict.describe_unreached(self.action, unmet, last, waited_s)
