@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from contract_kit import PASSWORD
 from memory_backend import Held, MemoryBackend
 
 from statetool.backends import JournalEntry, LockInfo, OnWait, StoredSerial
@@ -360,7 +361,7 @@ class WritesIntoTheJournal(MemoryBackend):
 class NamesItsPassword(MemoryBackend):
     @property
     def location(self) -> str:
-        return "memory://ann:hunter2@here"
+        return f"memory://ann:{PASSWORD}@here"
 
 
 class WarnsAlways(MemoryBackend):
@@ -466,17 +467,6 @@ class DropsZeroBytes(MemoryBackend):
 class CutsLongEntries(MemoryBackend):
     def append(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
         super().append([entry for entry in entries if len(json.dumps(entry)) < 2**16], lease)
-
-
-class KeepsTheCallersEntries(MemoryBackend):
-    """Stores what it was given, and not what that said."""
-
-    def read_journal(self) -> tuple[JournalEntry, ...]:
-        return tuple(self.__dict__.get("_mine", ())) or super().read_journal()
-
-    def append(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
-        super().append(entries, lease)
-        self.__dict__.setdefault("_mine", []).extend(entries)
 
 
 class CountsEntriesAsSerials(MemoryBackend):

@@ -20,6 +20,9 @@ from statetool.core.state import Overridden, StateFile, new_state, record_compon
 
 T = TypeVar("T")
 
+PASSWORD = "hunter2-of-the-server"
+"""With which every client is opened that needs one."""
+
 NOW = "2026-11-23T08:00:00Z"
 CART = Address("shop", "cart")
 
@@ -46,8 +49,13 @@ class Place(Protocol):
         ...
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """Credentials that the clients were opened with."""
+    def tells_holder(self) -> bool:
+        """Whether a client that does not hold the lock can find out who does, other than by being refused."""
+        ...
+
+    @property
+    def numbers_locks(self) -> bool:
+        """Whether a fence is counted when a lock is taken. Where not, with the first that is stored under it."""
         ...
 
     def open(self) -> Backend:
@@ -110,6 +118,11 @@ def rich_state(components: int = 40) -> StateFile:
 def entries(*texts: str) -> tuple[JournalEntry, ...]:
     """Entries as short as they get; what they say is nothing to a backend."""
     return tuple({"type": "run", "text": text} for text in texts)
+
+
+def sign(backend: Backend, lease: Lease) -> None:
+    """Store something under a lease. Some servers know of a holder and its fence only what it stored itself."""
+    backend.append(entries("."), lease)
 
 
 def texts(journal: tuple[JournalEntry, ...]) -> str:
