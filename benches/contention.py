@@ -1,9 +1,9 @@
 """Thirty rounds in which sixteen processes contend for the lock of each backend: `python -m benches.contention`.
 
 In every round one contender is killed inside and, where a lock outlives a process that does not move, one is stopped
-there and woken when somebody else got in. Prints a table, one line a backend; exits 1 where there ever were two holders,
-a fence that did not grow, a write that did not build on the one before, an entry of the journal that was lost, or a
-late holder that was not refused. Minutes, most of them spent waiting for locks to run out.
+there and woken when somebody else got in. Prints a table, one line a backend. Exits 1 where there ever were two
+holders, a fence that did not grow, a write that did not build on the one before, an entry of the journal that was
+lost, or a late holder that was not refused. Takes minutes, most of them spent waiting for locks to run out.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contention import hold_contest
 from contract_backends import KINDS
 
 COLUMNS = "{:<16}{:>7}{:>14}{:>11}{:>10}{:>8}{:>12}{:>9}"
+HEAD = ("backend", "rounds", "acquisitions", "takeovers", "refusals", "writes", "violations", "seconds")
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from contender import Log, Role, break_lock, contend
@@ -112,11 +113,11 @@ class Herd:
         random.shuffle(roles)
         gate, opening = os.pipe()
         for role in roles:
-            self._start(role, lambda role=role: self._contend(role, gate, opening))
+            self._start(role, partial(self._contend, role, gate, opening))
         os.close(gate)
         os.close(opening)  # off they go
         self._await_all()
-        self._start(Role.FOLDS, lambda: self._contend(Role.FOLDS))
+        self._start(Role.FOLDS, partial(self._contend, Role.FOLDS))
         self._await_all()
 
     def _contend(self, role: Role, gate: int | None = None, opening: int | None = None) -> None:
@@ -143,7 +144,7 @@ class Herd:
             if self._note_one():
                 continue
             if self._stopped and not any(role in (Role.LEAVES, Role.FOLDS) for role in self._running.values()):
-                self._start(Role.LEAVES, lambda: self._contend(Role.LEAVES))  # somebody has to take over
+                self._start(Role.LEAVES, partial(self._contend, Role.LEAVES))  # somebody has to take over
             self._wake_overtaken()
             time.sleep(0.005)
 
@@ -159,7 +160,7 @@ class Herd:
             self._running.pop(pid, None)
         is_dead = os.WIFSIGNALED(status)
         if self._contest.forces and (is_dead or os.WIFSTOPPED(status)):
-            self._start(Role.BREAKS, lambda: break_lock(self._contest.place, self._log, pid))
+            self._start(Role.BREAKS, partial(break_lock, self._contest.place, self._log, pid))
         return True
 
     def _wake_overtaken(self) -> None:

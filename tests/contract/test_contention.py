@@ -58,8 +58,9 @@ def test_an_honest_history_is_no_violation() -> None:
     assert verdict.violations == ()
 
 
-def changed(event: int, **values: Any) -> Callable[[list[dict[str, Any]]], None]:
-    return lambda records: records[event].update(values)
+def changed(number: int, **values: Any) -> Callable[[list[dict[str, Any]]], None]:
+    """Makes one record say something else."""
+    return lambda records: records[number].update(values)
 
 
 @pytest.mark.parametrize(
