@@ -51,16 +51,21 @@ FORMAT_VERSION = "1.0"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project folder with its settings, and what it needs to reach the platform."""
+    """One project folder with its settings, and what it needs to reach the platform.
+
+    `unsafe` lets a store keep the state that was found to let two writers in at once.
+    """
 
     settings: Settings
     credentials: Credentials | None
     allowed_hosts: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict)
+    unsafe: bool = False
 
     @property
     def backend(self) -> Backend:
-        return open_backend("local", self.settings.state_path)
+        """The backend in use. Raises StateError where its place must not have credentials."""
+        return open_backend(self.settings.place_of(self.settings.state.backend), unsafe=self.unsafe)
 
     @property
     def limits(self) -> Limits:

@@ -42,7 +42,7 @@ class HttpPlace:
 
 @dataclass(frozen=True, slots=True)
 class PostgresPlace:
-    """A database. `url` is that of libpq, without a password; what it leaves out comes from PGHOST, ~/.pgpass and so on.
+    """A database. `url` is libpq's, without a password; what it leaves out comes from PGHOST, ~/.pgpass and so on.
 
     `name` tells the states of one schema apart.
     """
@@ -70,3 +70,14 @@ class S3Place:
 
 
 Place: TypeAlias = LocalPlace | HttpPlace | PostgresPlace | S3Place
+
+
+def location_of(place: Place) -> str:
+    """Where that is, for messages: without credentials, and of a URL nothing but what tells places apart."""
+    if isinstance(place, LocalPlace):
+        return str(place.path)
+    if isinstance(place, HttpPlace):
+        return place.address
+    if isinstance(place, PostgresPlace):
+        return f"{place.url.partition('?')[0]}, schema {place.schema}, state {place.name}"
+    return f"s3://{place.bucket}/{place.key}" + (f" at {place.endpoint}" if place.endpoint else "")

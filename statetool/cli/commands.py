@@ -21,6 +21,8 @@ from statetool.errors import UsageError
 
 FOLDER = "statetool.folder"
 """Key of a context's `meta`: the folder that --chdir named, for completion, which happens outside of it."""
+UNSAFE = "statetool.unsafe"
+"""Key of a context's `meta`: whether --unsafe-no-lock was given."""
 _LIKENESS = 0.6
 """Of two names, from 0 to 1, above which one is taken for a slip of the other."""
 

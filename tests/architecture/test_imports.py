@@ -31,6 +31,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("freeze",),
     # statetool.yaml is read with the reader of manifests: same syntax, same errors, same places.
     ("config_reader", "credentials"),
+    ("state_places",),
     ("config",),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.

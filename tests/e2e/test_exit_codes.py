@@ -25,7 +25,7 @@ from e2e_project import CLONE, PATIENCE_S, ProjectFolder
 from jsonschema import Draft202012Validator
 
 from statetool import surroundings
-from statetool.backends import open_backend
+from statetool.backends.local import LocalBackend
 from statetool.cli import COMMANDS, main, statetool
 from statetool.errors import ExitCode
 
@@ -523,7 +523,7 @@ def lock_held(project: ProjectFolder, *, held: bool) -> Iterator[None]:
     if not held:
         yield
         return
-    backend = open_backend("local", project.root / ".statetool/state.json")
+    backend = LocalBackend(project.root / ".statetool/state.json")
     info = surroundings.lock_info("apply", "a-run", "0.1.0", {})
     with backend.lock(info, 0, lambda _: None):
         yield
