@@ -28,6 +28,7 @@ decide something looks at the class or the code.
         ├── ServerFailed           5xx
         ├── AnswerUnreadable       HTML, truncated JSON, wrong shape
         ├── ListIncomplete         a component answers by its id that no list shows
+        ├── NotSent                held back by ourselves: too late after it was noted down
         └── OutcomeUnknown         a changing request was sent and its answer was lost
 """
 
@@ -232,6 +233,10 @@ class AnswerUnreadable(PlatformError):
 
 class ListIncomplete(PlatformError):
     default_code = "list_incomplete"
+
+
+class NotSent(PlatformError):
+    default_code = "not_sent"
 
 
 class OutcomeUnknown(PlatformError):

@@ -12,19 +12,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from statetool.apply.signals import run_interruptibly
+from statetool.backends.snapshot import read_snapshot
 from statetool.core.explanation import Explanation, build_explanation, find_subject
 from statetool.core.model import Address, Desired
 from statetool.core.state import StateFile
 from statetool.observing import observe
-from statetool.workflow import (
-    Project,
-    Request,
-    connect,
-    load_desired,
-    plan_observed,
-    plan_rules,
-    with_project_id,
-)
+from statetool.session import Project, connect, with_project_id
+from statetool.workflow import Request, load_desired, plan_observed, plan_rules
 
 
 def explain_component(project: Project, address: Address, request: Request) -> Explanation:
@@ -34,7 +28,7 @@ def explain_component(project: Project, address: Address, request: Request) -> E
     """
     desired = load_desired(project, request)
     project = with_project_id(project)
-    state = project.backend.read()
+    state = read_snapshot(project.backend).state
     return run_interruptibly(_explain(project, address, request, desired, state))
 
 

@@ -17,7 +17,7 @@ from statetool.connection import open_sandbox
 from statetool.core.model import Address, Recorded
 from statetool.core.state import StateFile, clear_rejection
 from statetool.errors import StateError, StatetoolError, UsageError
-from statetool.workflow import Project
+from statetool.session import Project
 
 if TYPE_CHECKING:
     from statetool.sandbox import SeedSummary

@@ -34,7 +34,8 @@ from statetool.manifest.loader import load_manifests
 from statetool.manifest.writer import Draft, render_drafts
 from statetool.manifest.yaml_reader import read_yaml
 from statetool.placing import MARK, Place, choose_place, find_folder, place
-from statetool.workflow import Project, Request, Session, connect, open_session, plan_observed, with_project_id
+from statetool.session import Project, Session, connect, open_session, with_project_id
+from statetool.workflow import Request, plan_observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +313,7 @@ def _record(session: Session, view: _View, scope: Iterable[Address]) -> tuple[Ad
         adopting: Plan = replace(plan, changes=tuple(kept), actions=(), rejections=())
         keeper = session.keeper(adopting, [o for o in view.components if o.component_id in ids])
         keeper.record_plan(adopting)
-        keeper.save()
+        run_interruptibly(keeper.finish())
     return tuple(change.address for change in kept)
 
 

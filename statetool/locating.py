@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from statetool.core.locating import find_one
 from statetool.core.model import Address, Desired, Observed, StatusClass
-from statetool.workflow import Project, Request, Session, load_desired, wait_for
+from statetool.session import Project, Session
+from statetool.workflow import Request, load_desired, wait_for
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage

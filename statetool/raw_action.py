@@ -20,18 +20,8 @@ from statetool.core.raw_action import RawAction, RawPlan, plan_raw_action
 from statetool.errors import ExitCode
 from statetool.guarding import guards_at
 from statetool.locating import fetch_one_idle, load_desired_if_any
-from statetool.workflow import (
-    Listener,
-    Outcome,
-    Project,
-    Request,
-    Session,
-    connect,
-    execute,
-    finish,
-    open_session,
-    with_project_id,
-)
+from statetool.session import Listener, Project, Session, connect, open_session, with_project_id
+from statetool.workflow import Outcome, Request, execute, finish
 
 
 def apply_raw_action(
@@ -44,7 +34,9 @@ def apply_raw_action(
     desired = load_desired_if_any(project, request)
     project = with_project_id(project)
     with open_session(project, f"action {asked.verb}", listener.emit, listener.on_lock_wait, lock_timeout_s) as session:
+        session, _ = session.take_up()
         plan, observed = run_interruptibly(_plan(session, asked, desired, request.overrides))
+        plan = session.allowed(plan)
         if not plan.can_apply:
             return finish(session, plan)
         if not listener.approve(plan):

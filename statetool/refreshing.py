@@ -23,7 +23,7 @@ from statetool.core.selection import Selection
 from statetool.core.state import StateFile
 from statetool.errors import Interrupted, StateError
 from statetool.observing import observe
-from statetool.workflow import Project, Session, connect, open_session, with_project_id
+from statetool.session import Project, Session, connect, open_session, with_project_id
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from statetool import __version__, surroundings
 from statetool.apply.signals import run_interruptibly
+from statetool.backends.snapshot import read_snapshot
 from statetool.core.events import fold
 from statetool.core.locating import Located, locate, names
 from statetool.core.model import Address, Desired, Job, Observed, Recorded
@@ -33,19 +34,8 @@ from statetool.core.rollout import (
 from statetool.core.state import StateFile, new_state
 from statetool.errors import ExitCode, NotFound
 from statetool.locating import fetch_one, fetch_one_idle, load_desired_if_any
-from statetool.workflow import (
-    Listener,
-    Outcome,
-    Project,
-    Request,
-    Session,
-    connect,
-    execute,
-    finish,
-    open_session,
-    plan_observed,
-    with_project_id,
-)
+from statetool.session import Listener, Project, Session, connect, open_session, with_project_id
+from statetool.workflow import Outcome, Request, execute, finish, plan_observed
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
@@ -75,7 +65,7 @@ def read_rollout(project: Project, address: Address, request: Request) -> Rollou
     """
     desired = load_desired_if_any(project, request)
     project = with_project_id(project)
-    state = project.backend.read()
+    state = read_snapshot(project.backend).state
     return run_interruptibly(_read(project, address, request, desired, state))
 
 
@@ -125,7 +115,9 @@ def take_rollout_step(
     project = with_project_id(project)
     operation = f"rollout {step.command}"
     with open_session(project, operation, listener.emit, listener.on_lock_wait, lock_timeout_s) as session:
+        session, _ = session.take_up()
         located, plan = run_interruptibly(_look_and_plan(session, step, request, desired))
+        plan = session.allowed(plan)
         if not plan.can_apply:
             return StepTaken(finish(session, plan), located)
         if not listener.approve(plan):

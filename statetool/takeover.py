@@ -21,7 +21,7 @@ from statetool.endpoints import is_loopback
 from statetool.errors import StatetoolError, UsageError
 from statetool.importing import Imported, Wanted, import_running, list_applications
 from statetool.manifest.writer import scalar_text
-from statetool.workflow import Project
+from statetool.session import Project
 
 _MOST_LISTED = 20
 _REGION, _PROJECT_ID = "platform.region", "platform.project_id"

@@ -10,69 +10,39 @@ and what follows is `core/`, the platform is `servicestage/`, changing it is `ap
 from __future__ import annotations
 
 import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from statetool import __version__, connection, surroundings
+from statetool import __version__, surroundings
 from statetool.apply.executor import apply_plan
 from statetool.apply.idle import wait_until_idle
-from statetool.apply.keeper import StateKeeper
-from statetool.apply.run import Emitter, Limits, Run
+from statetool.apply.recovery import Recovered
 from statetool.apply.signals import run_interruptibly, stop_on_signals
-from statetool.backends import Backend, OnWait, open_backend
-from statetool.backends.lease import Lease
-from statetool.config import Settings
+from statetool.backends.snapshot import read_snapshot
 from statetool.core.approval import Approval, keep_approved
-from statetool.core.credentials import Credentials
-from statetool.core.events import Event, EventType, RunSummary, apply_exit_code, fold
+from statetool.core.events import EventType, RunSummary, apply_exit_code, fold
 from statetool.core.guards import judge
+from statetool.core.interrupted import report_interrupted
 from statetool.core.model import Address, Desired, Observed, Recorded, StatusClass
 from statetool.core.permission import withhold_unmanaged
 from statetool.core.plan import Plan, PlanMode, Verb
 from statetool.core.project import Circumstances, build_plan
 from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
-from statetool.core.state import StateFile, new_state
+from statetool.core.state import StateFile
 from statetool.errors import ExitCode, Interrupted, PlatformError
 from statetool.guarding import guards_at
 from statetool.observing import observe, with_looks
 from statetool.planfile import ensure_plan_fits
+from statetool.session import Listener, Project, Session, connect, open_session, with_project_id
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
 
 FORMAT_VERSION = "1.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """One project folder with its settings, and what it needs to reach the platform.
-
-    `unsafe` lets a store keep the state that was found to let two writers in at once.
-    """
-
-    settings: Settings
-    credentials: Credentials | None
-    allowed_hosts: frozenset[str] = frozenset()
-    environ: Mapping[str, str] = field(default_factory=dict)
-    unsafe: bool = False
-
-    @property
-    def backend(self) -> Backend:
-        """The backend in use. Raises StateError where its place must not have credentials."""
-        return open_backend(self.settings.place_of(self.settings.state.backend), unsafe=self.unsafe)
-
-    @property
-    def limits(self) -> Limits:
-        s = self.settings
-        return Limits(
-            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +61,6 @@ class Request:
     variables: tuple[tuple[str, str], ...] = ()
     variable_files: tuple[Path, ...] = ()
     approval: Approval | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Who is asked and told while an apply goes on."""
-
-    approve: Callable[[Plan], bool]
-    emit: Callable[[Event], None]
-    on_lock_wait: OnWait
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +95,19 @@ def make_plan(project: Project, request: Request) -> Plan:
     """A plan of the whole way: manifests, state and platform. Takes no lock and writes nothing."""
     desired = load_desired(project, request)
     project = with_project_id(project)
-    state = project.backend.read()
-    return run_interruptibly(_plan_once(project, [request], desired, state))[0]
+    snapshot = read_snapshot(project.backend)
+    plans = run_interruptibly(_plan_once(project, [request], desired, snapshot.state))
+    return report_interrupted(plans[0], snapshot.journal.operations.values())
 
 
 def find_drift(project: Project, request: Request) -> tuple[Plan, Plan]:
     """What was changed outside, and what `drift --correct` would do about it, from one look at the platform."""
     desired = load_desired(project, request)
     project = with_project_id(project)
-    state = project.backend.read()
+    snapshot = read_snapshot(project.backend)
     requests = [replace(request, correct=False), replace(request, correct=True)]
-    found, correction = run_interruptibly(_plan_once(project, requests, desired, state))
+    plans = run_interruptibly(_plan_once(project, requests, desired, snapshot.state))
+    found, correction = (report_interrupted(plan, snapshot.journal.operations.values()) for plan in plans)
     return found, correction
 
 
@@ -205,51 +168,14 @@ def _recorded(state: StateFile | None) -> Mapping[Address, Recorded]:
 # --- observe ---------------------------------------------------------------------------------------------------------
 
 
-def connect(project: Project) -> AbstractAsyncContextManager[ServiceStage]:
-    """The platform of a project, for the length of a block."""
-    return connection.connect(project.settings, project.credentials, project.allowed_hosts)
-
-
-def with_project_id(project: Project) -> Project:
-    """The same project; where its id was not known, it is looked up at the platform."""
-    settings = connection.with_project_id(project.settings, project.credentials, project.allowed_hosts)
-    return replace(project, settings=settings)
-
-
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One run that may write, from its lock to its last word: what all of its steps need."""
-
-    project: Project
-    backend: Backend
-    lease: Lease
-    run: Run
-    emitter: Emitter
-    events: list[Event]
-    state: StateFile | None
-
-    def keeper(self, plan: Plan, observed: Sequence[Observed]) -> StateKeeper:
-        """The one writer of this session's state. A plan made without state brings the lineage of a new one."""
-        start = self.state or new_state(plan.lineage, __version__)
-        return StateKeeper(
-            self.backend, self.lease, stored=self.state, state=start, run=self.run, observed=tuple(observed)
-        )
-
-
-@contextmanager
-def open_session(
-    project: Project, operation: str, emit: Callable[[Event], None], on_lock_wait: OnWait, lock_timeout_s: float
-) -> Iterator[Session]:
-    """Hold the lock from before the state is read until after the last write, also while a person thinks."""
-    run = _new_run(project)
-    backend = project.backend
-    info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
-        events, emitter = _record_events(run, emit)
-        yield Session(project, backend, lease, run, emitter, events, backend.read())
+def resume(project: Project, listener: Listener, *, lock_timeout_s: float) -> tuple[Recovered, ...]:
+    """Take up what an interrupted run left open, and nothing else: what is known of each operation by now."""
+    project = with_project_id(project)
+    with _apply_session(project, listener, lock_timeout_s) as session:
+        return session.take_up()[1]
 
 
 def _apply_session(project: Project, listener: Listener, lock_timeout_s: float) -> AbstractContextManager[Session]:
@@ -261,8 +187,9 @@ def apply_manifests(project: Project, request: Request, listener: Listener, *, l
     desired = load_desired(project, request)
     project = with_project_id(project)
     with _apply_session(project, listener, lock_timeout_s) as session:
+        session, _ = session.take_up()
         plan, observed = run_interruptibly(_plan_when_idle(session, request, desired))
-        plan = _as_approved(plan, request.approval)
+        plan = _as_approved(session.allowed(plan), request.approval)
         if not plan.can_apply:
             _remember(session, plan, observed)
             return finish(session, plan)
@@ -291,6 +218,7 @@ def apply_saved_plan(
     project = with_project_id(project)
     settings = project.settings
     with _apply_session(project, listener, lock_timeout_s) as session:
+        session, _ = session.take_up()
         ensure_plan_fits(
             plan,
             endpoint=settings.endpoint,
@@ -301,7 +229,8 @@ def apply_saved_plan(
         )
         # What may be done is judged by the configuration and the calendar of now, not by those of the plan.
         managed = len(plan.addresses | _recorded(session.state).keys())
-        plan = _as_approved(judge(plan, guards_at(settings, surroundings.utc_now()), managed=managed), approval)
+        plan = judge(session.allowed(plan), guards_at(settings, surroundings.utc_now()), managed=managed)
+        plan = _as_approved(plan, approval)
         if not plan.can_apply:
             return finish(session, plan)
         observed = run_interruptibly(_observe_touched(project, plan))
@@ -366,7 +295,7 @@ async def execute(
         if plan_again is not None and not stop.is_set():
             # What was done is done and recorded, also where this last look fails.
             with suppress(PlatformError):
-                remaining = await plan_again(platform, keeper.state)
+                remaining = await plan_again(platform, keeper.saved)
     return finish(session, plan, remaining)
 
 
@@ -377,7 +306,7 @@ def _remember(session: Session, plan: Plan, observed: Sequence[Observed]) -> Non
         return
     keeper = session.keeper(plan, observed)
     keeper.record_plan(plan)
-    keeper.save()
+    run_interruptibly(keeper.finish())
 
 
 def finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outcome:
@@ -399,28 +328,3 @@ def finish(session: Session, plan: Plan, remaining: Plan | None = None) -> Outco
         },
     )
     return Outcome(plan, summary, exit_code, remaining)
-
-
-def _new_run(project: Project) -> Run:
-    return Run(
-        run_id=surroundings.new_id(),
-        now=surroundings.now,
-        monotonic=time.monotonic,
-        sleep=asyncio.sleep,
-        jitter=random.random,
-        user=surroundings.user_at_host(),
-        applied_from=surroundings.applied_from(project.settings.root, project.environ),
-    )
-
-
-def _record_events(run: Run, emit: Callable[[Event], None]) -> tuple[list[Event], Emitter]:
-    """An emitter whose events are kept for the outcome as well as told. The first event names the formats."""
-    events: list[Event] = []
-
-    def listen(event: Event) -> None:
-        events.append(event)
-        emit(event)
-
-    emitter = Emitter(run, listen)
-    emitter.emit(EventType.VERSION, data={"format_version": FORMAT_VERSION, "tool_version": __version__})
-    return events, emitter

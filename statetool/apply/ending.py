@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from statetool.core.events import EventType
+from statetool.core.journal import EntryType
 from statetool.core.model import Json, Observed
 
 
@@ -26,7 +27,8 @@ class VersionChange:
 class Ending:
     """How an action ended: the event to emit, and what the state should keep of it.
 
-    `seen` is the last look at the component, None where there was none.
+    `seen` is the last look at the component, None where there was none. `operation` is the journal's operation that
+    was still open, None where nothing was out; `closing` what is noted of it, None where it stays as it is.
     """
 
     type: EventType
@@ -34,6 +36,8 @@ class Ending:
     data: Mapping[str, Json] = field(default_factory=dict)
     seen: Observed | None = None
     version_change: VersionChange | None = None
+    operation: str | None = None
+    closing: EntryType | None = None
 
     @property
     def is_good(self) -> bool:

@@ -12,20 +12,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 from statetool.apply.ending import Ending
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.operation import INTERRUPTED, Operation
 from statetool.apply.run import Emitter, Limits, Platform, Run, SharedRun
 from statetool.core.events import EventType
+from statetool.core.journal import known_component
 from statetool.core.model import Address, Json, Observed
 from statetool.core.ordering import Graph, Schedule
 from statetool.core.plan import Action, Change, Plan, Verb
-from statetool.errors import StateError
+from statetool.errors import LeaseLost, StateError
 
 MAX_FAILURES = "max_failures"
 STATE_NOT_SAVED = "state_not_saved"
+LEASE_LOST = "lease_lost"
 INTERNAL_ERROR = "internal_error"
 
 
@@ -47,31 +49,30 @@ async def apply_plan(
     StatetoolError at once where the plan's requirements make no order.
     """
     schedule = Schedule(Graph({action.id: action.requires for action in plan.actions}))
-    shared = SharedRun(platform, limits, run, emitter, keeper.recorded)
-    await _Execution(plan, schedule, keeper, shared, stop).run()
+    execution = _Execution(plan, schedule, keeper, stop)
+    await execution.run(SharedRun(platform, limits, run, emitter, keeper, execution.halt_for))
 
 
 class _Execution:
-    def __init__(
-        self, plan: Plan, schedule: Schedule, keeper: StateKeeper, shared: SharedRun, stop: asyncio.Event
-    ) -> None:
+    def __init__(self, plan: Plan, schedule: Schedule, keeper: StateKeeper, stop: asyncio.Event) -> None:
         self._plan = plan
         self._actions: Mapping[str, Action] = {action.id: action for action in plan.actions}
         self._stopping = {action.address for action in plan.actions if action.verb is Verb.STOP}
         self._changes: Mapping[Address, Change] = {change.address: change for change in plan.changes}
         self._schedule = schedule
         self._keeper = keeper
-        self._shared = shared
         self._stop = stop
         self._running: dict[asyncio.Task[Ending], Operation] = {}
         self._failures = 0
         self._error: Exception | None = None
 
-    async def run(self) -> None:
+    async def run(self, shared: SharedRun) -> None:
+        self._shared = shared
         if self._plan.overrides:
             self._shared.emitter.emit(EventType.OVERRIDDEN, data={"codes": list[Json](self._plan.overrides)})
         self._keeper.record_plan(self._plan)
-        self._save()
+        await self._save(self._keeper.checkpoint)
+        self._keeper.note_run("apply", len(self._plan.actions))
         with _cancelled_at_end(asyncio.ensure_future(self._stop.wait())) as stopped:
             try:
                 while True:
@@ -84,12 +85,13 @@ class _Execution:
                     if not self._shared.is_interrupted:
                         waiting_for.add(stopped)
                     await asyncio.wait(waiting_for, return_when=asyncio.FIRST_COMPLETED)
-                    self._settle([task for task in self._running if task.done()])
+                    await self._settle([task for task in self._running if task.done()])
             finally:
                 # Only where this run itself is cancelled is anything left here.
                 for task in self._running:
                     task.cancel()
                 await asyncio.gather(*self._running, return_exceptions=True)
+                await self._save(self._keeper.finish)
         if self._error is not None:
             raise self._error
 
@@ -105,8 +107,8 @@ class _Execution:
             )
             self._running[asyncio.ensure_future(operation.perform())] = operation
 
-    def _settle(self, ended: Sequence[asyncio.Task[Ending]]) -> None:
-        """Record all endings there are by now, write the state once, then tell them."""
+    async def _settle(self, ended: Sequence[asyncio.Task[Ending]]) -> None:
+        """Record all endings there are by now, make them durable at once, then tell them."""
         endings: list[tuple[Action, Ending]] = []
         for task in ended:
             operation = self._running.pop(task)
@@ -114,7 +116,7 @@ class _Execution:
             self._keeper.record_ending(operation.action, ending)
             endings.append((operation.action, ending))
         if endings:
-            self._save()
+            await self._save(self._keeper.settle)
         for action, ending in endings:
             self._shared.emitter.emit(ending.type, action.id, elapsed_s=ending.elapsed_s, data=ending.data)
             self._follow_up(action, ending)
@@ -122,6 +124,10 @@ class _Execution:
     def _result(self, task: asyncio.Task[Ending], operation: Operation) -> Ending:
         try:
             return task.result()
+        except StateError as error:
+            # The journal can't be written, or is somebody else's by now: without it nothing may be sent.
+            self.halt_for(error)
+            return operation.not_sent(self._shared.halted or STATE_NOT_SAVED)
         except Exception as error:
             # A mistake of ours: the others must still end and be recorded before it surfaces.
             self._halt(INTERNAL_ERROR, error)
@@ -133,18 +139,23 @@ class _Execution:
             return
         self._skip(self._schedule.fail(action.id), action.id)
         self._failures += ending.is_failure
-        if self._failures >= self._shared.limits.max_failures:
+        most = self._shared.limits.max_failures
+        if most is not None and self._failures >= most:
             self._halt(MAX_FAILURES)
 
-    def _save(self) -> None:
+    async def _save(self, save: Callable[[], Awaitable[int | None]]) -> None:
         """Write what there is to write. Tried after every ending, also after a failure: a rescue file wants it all."""
         try:
-            serial = self._keeper.save()
+            serial = await save()
         except StateError as error:
-            self._halt(STATE_NOT_SAVED, error)
+            self.halt_for(error)
             return
         if serial is not None:
             self._shared.emitter.emit(EventType.STATE_SAVED, data={"serial": serial})
+
+    def halt_for(self, error: StateError) -> None:
+        """Start nothing any more, for what would happen could not be kept."""
+        self._halt(LEASE_LOST if isinstance(error, LeaseLost) else STATE_NOT_SAVED, error)
 
     def _interrupt(self) -> None:
         if not self._shared.is_interrupted:
@@ -167,18 +178,7 @@ class _Execution:
     def _known(self, action: Action) -> Observed:
         """Which component an action is for. Its values are read afresh before anything is decided."""
         change = self._changes[action.address]
-        return Observed(
-            address=change.address,
-            component_id=change.component_id,
-            application_id=change.application_id,
-            environment_id=change.environment_id,
-            row_version="",
-            status="UNKNOWN",
-            replicas=0,
-            available_replicas=0,
-            last_job_id=None,
-            updated_at=None,
-        )
+        return known_component(change.address, change.component_id, change.application_id, change.environment_id)
 
 
 @contextlib.contextmanager

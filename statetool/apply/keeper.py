@@ -1,20 +1,35 @@
 """The state of a run: what each ending records, and when it is written.
 
 Owns the one writing hand on the state while a run lasts: others read `state` and change nothing. A wish is
-recorded only once the actions it stands for are done (semantics: two memories). It must not decide what ended
-how, nor emit events.
+recorded only once the actions it stands for are done (semantics: two memories). What an ending records goes to the
+journal at once, and into the state at checkpoints, so that an ending costs the same however large the state is. It
+must not decide what ended how, nor emit events.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from statetool.apply.ending import Ending
+from statetool.apply.journalling import JournalWriter
 from statetool.apply.run import Run
 from statetool.core.events import EventType
+from statetool.core.journal import (
+    EntryType,
+    Intent,
+    Journal,
+    PendingUpdate,
+    RunNote,
+    closing_entry,
+    compact,
+    fold_journal,
+    run_entry,
+)
 from statetool.core.model import DEPLOYED_FIELD, Address, Observed, Recorded, Rejection, VersionEntry
 from statetool.core.picture import is_worth_recording, seen_of
 from statetool.core.plan import Action, Change, Kind, Plan, Verb, WishUpdate
@@ -29,17 +44,26 @@ from statetool.core.state import (
     record_version_change,
     transform,
 )
+from statetool.errors import LeaseLost, StateError
 
 if TYPE_CHECKING:
     from statetool.backends import Backend
     from statetool.backends.lease import Lease
 
 
+CHECKPOINT_S = 30.0
+CHECKPOINT_ENDINGS = 500
+"""How often the journal is folded into the state while a run lasts: whatever comes first."""
+
+NO_JOURNAL = Journal()
+
+
 class StateKeeper:
     """Holds the state from the start of a run to its end.
 
     `stored` is what the backend holds (None: nothing yet), `state` what the run starts from: the same, or the new
-    state that a first apply creates. `observed` is what the plan was made from.
+    state that a first apply creates. `observed` is what the plan was made from, `journal` what the backend's journal
+    still holds: the state has everything of it that ended (`backends.snapshot.fold_into_state`).
     """
 
     def __init__(
@@ -51,12 +75,16 @@ class StateKeeper:
         state: StateFile,
         run: Run,
         observed: Sequence[Observed] = (),
+        journal: Journal = NO_JOURNAL,
     ) -> None:
         self._backend = backend
         self._lease = lease
         self._stored = stored
-        self._written = state
+        self._written = state if stored is None or state.holds_the_same_as(stored) else stored
         self._run = run
+        self.log = JournalWriter(backend, lease, run, compact(journal))
+        self._checkpoint_at = run.monotonic()
+        self._endings = 0
         self._observed = observed
         self._pending: list[tuple[Address, WishUpdate, set[str]]] = []
         self._pending_by_action: dict[str, list[int]] = {}
@@ -103,10 +131,40 @@ class StateKeeper:
                 state = apply_wish_update(state, change.address, update, at=at, **source)
         return state
 
+    def pending_updates(self, action_id: str) -> tuple[PendingUpdate, ...]:
+        """The wishes that wait for an action, each with the other actions it waits for."""
+        waiting = (self._pending[index] for index in self._pending_by_action.get(action_id, ()))
+        return tuple(
+            PendingUpdate(address, update, tuple(sorted(missing - {action_id}))) for address, update, missing in waiting
+        )
+
+    def note_run(self, operation: str, actions: int) -> None:
+        """Say in the journal which run this is: whoever waits for the lock reads there how far it is."""
+        run = RunNote(self._run.run_id, operation, self._lease.fence, self._run.now(), actions)
+        self.log.note(run_entry(run))
+
+    def take_over(self, intent: Intent) -> None:
+        """Let an operation of an earlier run fulfil the wishes it was sent for."""
+        for one in intent.updates:
+            update = replace(one.update, after=(intent.action.id, *one.missing))
+            self._remember(one.address, update)
+
     def record_ending(self, action: Action, ending: Ending) -> None:
-        """What one action leaves behind: wishes it completed, what was seen last, a version reached or taken back."""
-        if self.recorded(action.address) is None:
-            return
+        """What one action leaves behind: wishes it completed, what was seen last, a version reached or taken back; and
+        the last word on its operation. Durable after the next `settle`."""
+        before = self.state.components
+        if self.recorded(action.address) is not None:
+            self._record(action, ending)
+        after = self.state.components
+        changed = [after[a] for a in self._concerned(action) if a in after and after[a] is not before.get(a)]
+        at, fence = self._run.now(), self._lease.fence
+        if ending.operation is not None and ending.closing is not None:
+            self.log.note(closing_entry(ending.closing, ending.operation, at, fence, records=changed, data=ending.data))
+        elif changed:
+            self.log.note(closing_entry(EntryType.RECORDED, None, at, fence, records=changed))
+        self._endings += 1
+
+    def _record(self, action: Action, ending: Ending) -> None:
         at = self._run.now()
         if ending.version_change is not None:
             self._record_version(action, ending, at)
@@ -122,17 +180,66 @@ class StateKeeper:
             seen = seen_of(ending.seen, self.recorded(action.address), at)
             self.state = record_seen(self.state, action.address, seen)
 
-    def save(self) -> int | None:
-        """Write the state where it differs from what was written last; the new serial, None where it does not.
+    def _concerned(self, action: Action) -> set[Address]:
+        pending = (self._pending[index][0] for index in self._pending_by_action.get(action.id, ()))
+        return {action.address, *pending}
+
+    async def settle(self) -> int | None:
+        """Make durable what was recorded; the serial where that was the moment for a checkpoint.
+
+        Raises StateError and its kinds: then it is tried again with the next one.
+        """
+        await self.log.flush()
+        is_due = self._run.monotonic() - self._checkpoint_at >= CHECKPOINT_S or self._endings >= CHECKPOINT_ENDINGS
+        return await self.checkpoint() if is_due else None
+
+    async def checkpoint(self) -> int | None:
+        """Fold the journal into the stored state; the new serial, None where nothing in it changed.
 
         Raises StateError and its kinds.
         """
-        if self.state is self._written:
-            return None
-        stored = self._backend.write(self._stored, self.state, self._lease)
-        is_news = self._stored is None or stored.serial != self._stored.serial
-        self._stored = self._written = self.state = stored
-        return stored.serial if is_news else None
+        # Not stopped by a cancellation: a state is written whole or not at all, and then the journal is shortened.
+        return await asyncio.shield(asyncio.ensure_future(self._checkpoint()))
+
+    async def _checkpoint(self, *, has_ended: bool = False) -> int | None:
+        async with self.log.at_rest() as durable:
+            # No await before this line: what is durable in the journal is in this very state, and nothing else.
+            state, serial = self.state, None
+            self._checkpoint_at, self._endings = self._run.monotonic(), 0
+            if state is not self._written:
+                serial = await self._write(state)
+            left = compact(fold_journal(durable), has_ended=has_ended)
+            if list(left) != durable:
+                await self._run.offload(lambda: self._backend.replace_journal(left, self._lease))
+                durable[:] = left
+            return serial
+
+    async def finish(self) -> int | None:
+        """The last checkpoint. Where the journal can't be written any more, the state still says how everything ended.
+
+        Raises StateError and its kinds.
+        """
+        try:
+            await self.log.flush()
+        except LeaseLost:
+            raise
+        except StateError:
+            if self.state is not self._written:
+                await self._write(self.state)
+            raise
+        return await asyncio.shield(asyncio.ensure_future(self._checkpoint(has_ended=True)))
+
+    async def _write(self, state: StateFile) -> int | None:
+        before = self._stored
+        stored = await self._run.offload(lambda: self._backend.write(before, state, self._lease))
+        self._stored, self._written = stored, state
+        return None if before is not None and stored.serial == before.serial else stored.serial
+
+    @property
+    def saved(self) -> StateFile:
+        """The state as it is by now, with the serial under which it was stored last."""
+        serial = self._stored.serial if self._stored else self.state.serial
+        return replace(self.state, serial=serial)
 
     def _remember(self, address: Address, update: WishUpdate) -> None:
         for action_id in update.after:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from statetool.core.canonical import canonical_text
+from statetool.core.journal import Baseline
 from statetool.core.model import Json, Observed, StatusClass
 from statetool.core.plan import EDGE_VERBS, Action, SendIf, Verb
 
@@ -21,6 +22,7 @@ VERSION_VERBS = ROLLBACK_VERBS | {Verb.CONTINUE_DEPLOY, Verb.UPGRADE}
 _READY_VERBS = VERSION_VERBS | {Verb.START, Verb.RESTART}
 READY = str(StatusClass.READY)
 _VALUELESS = EDGE_VERBS | {Verb.CHECK_GRAY_RELEASE, Verb.SYNC_WORKLOAD}
+_RESTARTING = "RESTARTING"  # [1.3]
 _SETTLED_STATUS = {Verb.STOP: StatusClass.STOPPED, Verb.MODIFY_GRAY_RULE: StatusClass.GRAYING}
 
 
@@ -127,3 +129,37 @@ def _shown(value: Json) -> str:
     if value is None:
         return "not shown"
     return value if isinstance(value, str) else canonical_text(value)
+
+
+def baseline_of(observed: Observed, values: Mapping[str, Json]) -> Baseline:
+    """What the journal keeps of the last look before a request: what came later can be told from it."""
+    newest = observed.closer.records[0] if observed.closer and observed.closer.records else None
+    return Baseline(
+        status=observed.status,
+        replicas=observed.replicas,
+        last_job_id=observed.last_job_id,
+        updated_at=observed.updated_at,
+        values=dict(values),
+        newest_record=newest.begun_at if newest else None,
+        remaining_batches=newest.remaining_batches if newest else None,
+    )
+
+
+def shows_its_kind(action: Action, unmet: Collection[str], observed: Observed, baseline: Baseline, job_id: str) -> bool:
+    """Whether status or records tell that this newer job is one of the action's own kind: it changes no value that
+    could be looked for, or one that is there only at its very end.
+
+    `unmet` are the paths of its goal that do not hold; `observed` was looked at with its records.
+    """
+    if action.verb is Verb.RESTART:
+        if observed.status.upper() == _RESTARTING:
+            return True
+    elif not has_no_value(action) and not unmet:
+        return True
+    record = next((r for r in (observed.closer.records if observed.closer else ()) if job_id in r.job_ids), None)
+    if record is None:
+        return False
+    if action.verb is Verb.CONTINUE_DEPLOY:
+        left, before = record.remaining_batches, baseline.remaining_batches
+        return left is not None and before is not None and left < before
+    return record.deploy_type == action.verb

@@ -59,8 +59,10 @@ async def follow_job(
     job_id: str,
     on_look: Callable[[Job], None],
     is_enough: Callable[[], Awaitable[bool]] | None = None,
+    *,
+    timeout_s: float,
 ) -> Job | None:
-    """Look at a job until it ends. Returns the ended job; one in phase RUNNING where `job_timeout_s` passed first, or
+    """Look at a job until it ends. Returns the ended job; one in phase RUNNING where `timeout_s` passed first, or
     where `is_enough`, asked after every look at a running job, says so; None where the platform does not know the job
     [U9].
 
@@ -70,7 +72,7 @@ async def follow_job(
     job = Job(job_id, JobPhase.RUNNING, "SUBMITTED")
     pause = min(FIRST_LOOK_S, limits.poll_interval_s)
     while True:
-        await run.sleep(min(pause, max(0.0, begun + limits.job_timeout_s - run.monotonic())))
+        await run.sleep(min(pause, max(0.0, begun + timeout_s - run.monotonic())))
         try:
             job = await platform.fetch_job(job_id)
         except NotFound:
@@ -84,6 +86,6 @@ async def follow_job(
             if is_enough is not None and await is_enough():
                 return job
         age = run.monotonic() - begun
-        if age >= limits.job_timeout_s:
+        if age >= timeout_s:
             return job
         pause = pause_s(run, limits, age)

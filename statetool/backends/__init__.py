@@ -100,12 +100,15 @@ class Backend(Protocol):
         """
         ...
 
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> AbstractContextManager[Lease]:
+    def lock(
+        self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False
+    ) -> AbstractContextManager[Lease]:
         """Hold the state's lock for the length of a `with` block. A lock does not nest.
 
         Waits up to `timeout_s`, silently for a moment, then calling `on_wait` once. Raises StateLocked naming the
         holder; StateUnsafe where the store can't keep two writers apart, which is tried out with the first lock of a
-        process; StateError where the place can't be used.
+        process; StateError where the place can't be used, and `rescue_pending` where an earlier run could not save
+        its state and nobody has dealt with that yet. Who is `repairing` gets the lock all the same.
         """
         ...
 

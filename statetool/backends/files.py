@@ -38,6 +38,20 @@ class FileSystem:
     def fsync(self, descriptor: int) -> None:
         os.fsync(descriptor)
 
+    def open_at_end(self, path: Path) -> int:
+        """A descriptor of a file that is there; every write adds to it. Never follows a link."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def sync_data(self, descriptor: int) -> None:
+        """Make content and length durable, but no times of the file: that saves a write of the disk."""
+        if hasattr(os, "fdatasync"):
+            os.fdatasync(descriptor)
+        else:
+            os.fsync(descriptor)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        os.ftruncate(descriptor, size)
+
     def link(self, source: Path, target: Path) -> None:
         os.link(source, target, follow_symlinks=False)
 
@@ -102,6 +116,13 @@ def replace_file(files: FileSystem, path: Path, data: bytes) -> None:
     files.sync_folder(path.parent)
 
 
+def write_all(files: FileSystem, descriptor: int, data: bytes) -> None:
+    """Write until everything is: a kernel may take less than it is given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[files.write(descriptor, bytes(rest)) :]
+
+
 @contextlib.contextmanager
 def temporary_file(files: FileSystem, path: Path, data: bytes, *, mode: int = PRIVATE) -> Iterator[Path]:
     """A durable file with `data` beside `path`, to be renamed within the block; what is left of it is removed."""
@@ -109,9 +130,7 @@ def temporary_file(files: FileSystem, path: Path, data: bytes, *, mode: int = PR
     descriptor = files.create(temporary, mode)
     try:
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[files.write(descriptor, bytes(rest)) :]
+            write_all(files, descriptor, data)
             files.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -134,15 +153,17 @@ def rename_to_nothing(files: FileSystem, source: Path, target: Path) -> None:
 
 def keep_previous(files: FileSystem, path: Path, backup: Path) -> None:
     """Make `backup` the file that `path` is now, by a second name: `path` itself is there at every instant."""
-    temporary = temporary_name(path)
+    temporary = temporary_name(backup)
     try:
         files.link(path, temporary)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         # Some file systems have no hard links; a copy serves as well, it only costs more.
-        data = path.read_bytes()
-        with temporary_file(files, path, data) as copy:
+        data, status = path.read_bytes(), path.stat()
+        with temporary_file(files, backup, data) as copy:
+            # Like a second name, the copy tells when its content was written.
+            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
             files.replace(copy, backup)
         return
     try:

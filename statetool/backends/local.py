@@ -1,25 +1,20 @@
 """The local backend: one state file, replaced whole or not at all, under a lock of the kernel.
 
-Owns the recipe of a save, the comparison before it, and what happens when it fails: the state of the run goes to
-a rescue file, and nothing goes on until a person has dealt with it. Beside `state.json` stand `state.json.backup`
-(the previous serial), `.lock`, `.lock-info` (holder and fence) and, after trouble, `.rescue-SERIAL`.
-It must not know what the state says.
+Owns the recipe of a save and the comparison before it. Beside `state.json` stand `state.json.journal`,
+`state.json.backup` (the previous serial), `state.json.history/` (the ten before), `.lock`, `.lock-info` (holder and
+fence) and, after trouble, `.rescue-SERIAL`. It must not know what the state says.
 """
 
 from __future__ import annotations
 
 import contextlib
-import re
-import shlex
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from statetool.backends import LockInfo, OnWait
+from statetool.backends import Capabilities, JournalEntry, LockInfo, OnWait, StoredSerial
 from statetool.backends.files import (
-    PRIVATE,
     FileSystem,
     Signature,
     explain,
@@ -28,16 +23,17 @@ from statetool.backends.files import (
     read_file,
     remove_temporaries,
     temporary_file,
-    temporary_name,
 )
 from statetool.backends.lease import Lease
+from statetool.backends.local_history import LocalHistory
+from statetool.backends.local_journal import LocalJournal
 from statetool.backends.local_lock import LocalLock
 from statetool.backends.local_place import check_place
+from statetool.backends.places import LocalPlace
+from statetool.backends.rescue import Rescue
 from statetool.backends.state_text import MAX_BYTES, StateText, parse_state
 from statetool.core.state import StateFile
-from statetool.errors import Diagnostic, StateConflict, StateError, StateUnreadable
-
-_RESCUE_SUFFIX = re.compile(r"\.rescue-([0-9]{1,18})")
+from statetool.errors import Diagnostic, LeaseLost, StateConflict, StateError, StateUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +45,40 @@ class _Stored:
 
 
 class LocalBackend:
-    """The state at `path`. Not for several threads at once.
+    """The state at `place`. Not for several threads at once.
 
     `rescue_folder` takes the state where even its own folder can't; the system's temporary folder by default.
     """
 
     def __init__(
         self,
-        path: Path,
+        place: LocalPlace | Path,
         *,
         files: FileSystem | None = None,
         rescue_folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        path = place.path if isinstance(place, LocalPlace) else place
         self._path = path
         self._backup = path.with_name(f"{path.name}.backup")
         self._files = files or FileSystem()
-        self._rescue_folder = rescue_folder
         self._lock = LocalLock(path, self._files, clock, sleep)
+        self._journal = LocalJournal(path.with_name(f"{path.name}.journal"), self._files)
+        self._history = LocalHistory(path, self._files)
+        self._rescue = Rescue(path.parent, path.name, self._files, rescue_folder)
         self._text = StateText()
         self._stored: _Stored | None = None
         self._lease: Lease | None = None
-        self._rescued: Path | None = None
 
     @property
     def location(self) -> str:
         return str(self._path)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Nothing but the lock keeps two writers apart; the kernel takes it from a process that died."""
+        return Capabilities(expires=True, compares=False, has_history=True)
 
     def read(self) -> StateFile | None:
         signature = find_signature(self._path)
@@ -95,17 +98,40 @@ class LocalBackend:
         self._stored = _Stored(signature, state)
         return state
 
+    def read_journal(self) -> tuple[JournalEntry, ...]:
+        return self._journal.read()
+
+    def read_history(self) -> tuple[StoredSerial, ...]:
+        stored = self.read()
+        return self._history.read(stored) if stored is not None else ()
+
+    def read_serial(self, serial: int) -> StateFile:
+        return self._history.read_serial(self.read(), serial)
+
     def find_holder(self) -> LockInfo | None:
         return self._lock.find_holder()
 
+    def break_lock(self, lock_id: str, reason: str) -> LockInfo:
+        """There is never one to break: what holds it is a process, or nothing does."""
+        holder = self.find_holder()
+        if holder is None:
+            raise StateError(f"the state {self._path} is not locked", code="not_locked")
+        raise StateError(
+            f"the lock of the state {self._path} ends with its process: {holder.operation} by {holder.who}, pid "
+            f"{holder.pid} on {holder.host}, since {holder.created}",
+            code="nothing_to_force",
+            hint=f"wait for it, or end it on {holder.host}: kill {holder.pid}",
+        )
+
     def check_place(self) -> tuple[Diagnostic, ...]:
-        return (*check_place(self._path, (self._path, self._backup)), *self._check_rescue())
+        kept = (self._path, self._backup, self._journal.path)
+        return (*check_place(self._path, kept), *self._history.check(), *self._check_rescue())
 
     def _check_rescue(self) -> tuple[Diagnostic, ...]:
         if not self._path.parent.is_dir():
             return ()
         try:
-            self._ensure_no_rescue(self.read())
+            self._rescue.ensure_none_pending(self.read(), self.location)
         except StateUnreadable:
             return ()  # told by whoever reads it
         except StateError as error:
@@ -113,49 +139,59 @@ class LocalBackend:
         return ()
 
     @contextlib.contextmanager
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:
+    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False) -> Iterator[Lease]:
         self._ensure_folder()
         with self._lock.hold(timeout_s, on_wait):
-            remove_temporaries(self._path, r"lock-info|rescue-[0-9]+")
+            remove_temporaries(self._path, r"lock-info|backup|journal")
+            self._history.clean()
+            self._history.ensure_usable()
+            self._journal.begin()
             stored = self.read()
-            self._ensure_no_rescue(stored)
+            self._rescue.begin(stored, self.location, repairing=repairing)
             lease = Lease(self._lock.take_fence(info, stored.fence if stored else 0))
-            self._lease, self._rescued = lease, None
+            self._lease = lease
             try:
                 yield lease
             finally:
                 self._lease = None
+                lease.lose("it was given back")
                 self._lock.clear_note(lease.fence)
 
-    def write(self, before: StateFile | None, after: StateFile, lease: Lease) -> StateFile:
-        if lease != self._lease:
-            raise StateConflict(
-                f"the state {self._path} was not saved: its lock is no longer held by this run",
-                hint="run the command again; it looks at what really happened",
-            )
-        saved = replace(after, serial=(before.serial if before else 0) + 1, fence=lease.fence)
-        if self._rescued is not None:
-            # The person was told of the rescue file, so all that this run still learns has to go there.
-            raise self._rescue(saved, "an earlier save of this run failed")
+    def write(self, before: StateFile | None, after: StateFile, lease: Lease, *, floor: int = 0) -> StateFile:
+        self._ensure_holder(lease)
+        saved = replace(after, serial=max((before.serial if before else 0) + 1, floor), fence=lease.fence)
+        if self._rescue.has_begun:
+            raise self._rescue.keep(saved, self.location, "an earlier save of this run failed")
         try:
             stored = self.read()
         except StateUnreadable as error:
-            raise self._rescue(saved, error.message) from None
+            raise self._rescue.keep(saved, self.location, error.message) from None
         self._ensure_unmoved(before, after, stored, lease)
-        if stored is not None and (stored.components, stored.overridden) == (after.components, after.overridden):
+        if stored is not None and stored.holds_the_same_as(after):
+            self._rescue.remove_answered(stored)
             return stored
         try:
-            self._save(saved)
+            self._save(saved, stored)
         except OSError as error:
-            raise self._rescue(saved, explain(error)) from None
+            raise self._rescue.keep(saved, self.location, explain(error)) from None
+        self._rescue.remove_answered(stored, saved)
         return saved
 
-    def _save(self, state: StateFile) -> None:
+    def append(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
+        self._ensure_holder(lease)
+        self._journal.append(entries)
+
+    def replace_journal(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
+        self._ensure_holder(lease)
+        self._journal.replace(entries)
+
+    def _save(self, state: StateFile, stored: StateFile | None) -> None:
         """Temporary file, fsync, the previous serial kept, rename, fsync of the folder. Raises OSError."""
         self._stored = None
         with temporary_file(self._files, self._path, self._text.render(state)) as temporary:
-            if self._path.exists():
+            if stored is not None:
                 keep_previous(self._files, self._path, self._backup)
+                self._history.keep(stored)
             self._files.replace(temporary, self._path)
         self._files.sync_folder(self._path.parent)
         signature = find_signature(self._path)
@@ -173,6 +209,16 @@ class LocalBackend:
                 code="state_folder",
                 hint="make the folder, or set state.path in statetool.yaml to a place that can be written",
             ) from None
+
+    def _ensure_holder(self, lease: Lease) -> None:
+        """The lock is the kernel's, but a lock file that a person removed lets a second one in: the fence tells."""
+        if lease is self._lease and self._lock.read_fence() > lease.fence:
+            lease.lose("another run took it")
+        if lease is not self._lease or lease.loss is not None:
+            raise LeaseLost(
+                f"nothing was written to the state {self._path}: its lock is no longer held by this run",
+                hint="run the command again; it looks at what really happened",
+            )
 
     def _ensure_unmoved(
         self, before: StateFile | None, after: StateFile, stored: StateFile | None, lease: Lease
@@ -197,105 +243,7 @@ class LocalBackend:
             hint="find out who wrote it, then run the command again; it looks at what really happened",
         )
 
-    def _ensure_no_rescue(self, stored: StateFile | None) -> None:
-        # Asked with every lock and so before every write: while the lock is held nobody else can leave one.
-        serial = stored.serial if stored else 0
-        newest = max([*self._rescues(), *self._rescues_elsewhere(stored)], default=None)
-        if newest is None or newest[0] <= serial:
-            return
-        rescue = shlex.quote(str(newest[1]))
-        raise StateError(
-            f"an earlier run could not save its state: {newest[1]} holds serial {newest[0]}, {self._path} "
-            + (f"serial {serial}" if stored else "does not exist"),
-            code="rescue_pending",
-            hint=f"take it over: cp {rescue} {shlex.quote(str(self._path))} - or, where it is not wanted: rm {rescue}",
-        )
-
-    def _rescues(self) -> list[tuple[int, Path]]:
-        found: list[tuple[int, Path]] = []
-        try:
-            entries = list(self._path.parent.iterdir())
-        except OSError as error:
-            raise StateError(
-                f"can't look into the folder {self._path.parent} of the state: {explain(error)}", code="state_folder"
-            ) from None
-        for entry in entries:
-            if entry.name.startswith(self._path.name):
-                match = _RESCUE_SUFFIX.fullmatch(entry.name[len(self._path.name) :])
-                if match:
-                    found.append((int(match[1]), entry))
-        return found
-
-    def _rescues_elsewhere(self, stored: StateFile | None) -> list[tuple[int, Path]]:
-        """Rescues of this very state where a full disk sent them. Others have theirs there too: the lineage tells."""
-        found: list[tuple[int, Path]] = []
-        prefix = re.escape(f"statetool-{self._path.name}")
-        name = re.compile(prefix + _RESCUE_SUFFIX.pattern + r"\.tmp-[0-9a-f]+")
-        with contextlib.suppress(OSError):
-            for entry in self._elsewhere.iterdir():
-                match = name.fullmatch(entry.name)
-                if match and stored is not None and self._holds_lineage(entry, stored.lineage):
-                    found.append((int(match[1]), entry))
-        return found
-
-    def _holds_lineage(self, path: Path, lineage: str) -> bool:
-        try:
-            return parse_state(read_file(path, MAX_BYTES)[0]).lineage == lineage
-        except (OSError, StateUnreadable):
-            return False
-
-    @property
-    def _elsewhere(self) -> Path:
-        return self._rescue_folder or Path(tempfile.gettempdir())
-
-    def _rescue(self, state: StateFile, reason: str) -> StateError:
-        """Put a state that could not be saved somewhere else; the error that says where, and what repairs it."""
-        failed = f"the state {self._path} could not be saved: {reason}"
-        data = self._text.render(state)
-        elsewhere = self._elsewhere
-        candidates = (
-            self._path.with_name(f"{self._path.name}.rescue-{state.serial}"),
-            # A folder of everybody: a name nobody can guess and take first.
-            temporary_name(elsewhere / f"statetool-{self._path.name}.rescue-{state.serial}"),
-        )
-        for candidate in dict.fromkeys(path for path in (self._rescued, *candidates) if path is not None):
-            try:
-                with temporary_file(_Undurable(self._files), candidate, data) as temporary:
-                    self._files.replace(temporary, candidate)
-            except OSError:
-                continue
-            self._rescued = candidate
-            command = f"cp {shlex.quote(str(candidate))} {shlex.quote(str(self._path))}"
-            return StateError(
-                f"{failed}. What this run knows (serial {state.serial}) is in {candidate}",
-                code="state_not_saved",
-                hint=f"make room or repair the cause, then: {command}",
-            )
-        return StateError(
-            f"{failed}, and no rescue file could be written in {self._path.parent} or {elsewhere}. "
-            f"The state still holds serial {state.serial - 1}",
-            code="state_not_saved",
-            hint="make room or repair the cause, then run the command again; it looks at what really happened",
-        )
-
     def _unreadable(self, reason: str, hint: str | None = None) -> StateUnreadable:
         backup = f"the previous serial stands in {self._backup}" if find_signature(self._backup) else None
         hints = "; ".join(part for part in (hint, backup) if part)
         return StateUnreadable(f"the state {self._path} can't be read: {reason}", hint=hints or None)
-
-
-class _Undurable(FileSystem):
-    """The same calls, without waiting for the disk: a rescue that may not survive a power cut beats none."""
-
-    def __init__(self, files: FileSystem) -> None:
-        self._files = files
-
-    def create(self, path: Path, mode: int = PRIVATE) -> int:
-        return self._files.create(path, mode)
-
-    def write(self, descriptor: int, data: bytes) -> int:
-        return self._files.write(descriptor, data)
-
-    def fsync(self, descriptor: int) -> None:
-        with contextlib.suppress(OSError):
-            self._files.fsync(descriptor)

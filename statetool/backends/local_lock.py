@@ -11,6 +11,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -62,6 +63,10 @@ class LocalLock:
         if holder is None or (holder.host == socket.gethostname() and not _is_running(holder.pid)):
             return None
         return holder
+
+    def read_fence(self) -> int:
+        """The newest fence that was counted; 0 where the note can't be read."""
+        return self._read_note()[0]
 
     def take_fence(self, info: LockInfo, floor: int) -> int:
         """Count a new fence, above `floor` and every one before, and note who holds it. For the holder only."""
@@ -127,7 +132,8 @@ class LocalLock:
         try:
             note = Fields(dict(parse_document(read_file(self._note_path, _NOTE_LIMIT)[0])))
             fence = note.integer("fence", minimum=0)
-            return fence, lock_info_from_json(note.mapping("holder")) if note.has("holder") else None
+            holder = lock_info_from_json(note.mapping("holder")) if note.has("holder") else None
+            return fence, replace(holder, fence=fence) if holder else None
         except (OSError, DocumentError):
             return 0, None
 

@@ -1,7 +1,7 @@
 """State and journal of a backend, as they stood together at one moment.
 
 Owns the order of the two reads, and what a reader learns from both: outcomes that stand in the journal only are
-part of the state. It takes no lock and writes nothing. What the entries of a journal say is `core/journal.py`.
+part of the state; and how a writer catches up with that before it goes on. What entries say is `core/journal.py`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from statetool.backends import Backend, JournalEntry
+from statetool.backends.lease import Lease
 from statetool.backends.places import BackendName
-from statetool.core.journal import Journal, fold_journal, with_outcomes
+from statetool.core.journal import Journal, compact, fold_journal, with_outcomes
 from statetool.core.state import StateFile
 from statetool.errors import StateError, StateUnreadable
 
@@ -85,3 +86,20 @@ def _fold(backend: Backend, entries: tuple[JournalEntry, ...]) -> Journal:
         return fold_journal(entries)
     except StateUnreadable as error:
         raise StateUnreadable(f"{backend.location}: {error.message}", hint=error.hint) from None
+
+
+def fold_into_state(backend: Backend, lease: Lease, snapshot: Snapshot) -> Snapshot:
+    """Give the stored state what only the journal knows, and shorten the journal to what is open. For the lock's
+    holder, before it writes anything else: entries that are folded again later must not undo what came after them.
+
+    Raises StateError and its kinds.
+    """
+    journal = snapshot.journal
+    if journal.is_folded:
+        return snapshot
+    state, stored = snapshot.state, snapshot.stored
+    if state is not None and state is not stored:
+        state = stored = backend.write(stored, state, lease)
+    left = compact(journal, has_ended=True)
+    backend.replace_journal(left, lease)
+    return Snapshot(state, fold_journal(left), stored)

@@ -23,7 +23,8 @@ from statetool.core.model import Address
 from statetool.core.plan import PlanMode
 from statetool.core.selection import Selection, parse_selectors
 from statetool.errors import UsageError
-from statetool.workflow import Project, Request
+from statetool.session import Project
+from statetool.workflow import Request
 
 
 @dataclass(frozen=True, slots=True)

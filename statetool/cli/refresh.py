@@ -19,7 +19,7 @@ from statetool.refreshing import refresh_seen
 from statetool.render.json import render_document
 from statetool.render.progress import PlainProgress
 from statetool.render.seen import render_sightings, sightings_to_document
-from statetool.workflow import Project
+from statetool.session import Project
 
 
 @click.command(cls=Command)

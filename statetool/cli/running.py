@@ -26,7 +26,8 @@ from statetool.render.json import event_to_line
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import LiveProgress, PlainProgress
 from statetool.render.text import render_plan
-from statetool.workflow import Listener, Outcome, Project
+from statetool.session import Listener, Project
+from statetool.workflow import Outcome
 
 QUESTION = "Do you want this? Only `yes` is taken: "
 ONCE_MORE = "type yes to go on: "

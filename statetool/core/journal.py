@@ -36,6 +36,7 @@ class EntryType(StrEnum):
     """Every kind of entry. The data of each are given behind it."""
 
     RUN = "run"  # run_id, operation, actions, ended
+    RECORDED = "recorded"  # records: something ended without a request
     INTENT = "intent"  # run_id, action, component, baseline, updates, attempt
     ACCEPTED = "accepted"  # job_id (may be null), how: answer or adopted
     UNKNOWN = "unknown"  # code, message
@@ -64,7 +65,7 @@ CLOSING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. `operation` is None for RUN; `at` is UTC RFC 3339, `fence` that of the writer's lease."""
+    """One entry. `operation` is None for RUN and RECORDED; `at` is UTC RFC 3339, `fence` that of the writer's lease."""
 
     type: EntryType
     at: str
@@ -78,7 +79,7 @@ class Baseline:
     """The component as it was looked at right before the request: what tells afterwards whether anything happened.
 
     `values` are by path (`core.picture.observed_values`); `newest_record` is the begin time of the newest deployment
-    record, where records were read.
+    record, where records were read; `remaining_batches` what a gray release had left then.
     """
 
     status: str
@@ -87,6 +88,7 @@ class Baseline:
     updated_at: str | None
     values: Mapping[str, Json]
     newest_record: str | None = None
+    remaining_batches: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,8 @@ def fold_journal(entries: Iterable[Mapping[str, Json]]) -> Journal:
             entry = entry_from_json(document)
             if entry.type is EntryType.RUN:
                 run = _read_run(entry)
+            elif entry.type is EntryType.RECORDED:
+                closed += 1
             elif entry.type is EntryType.INTENT:
                 intent = _read_intent(entry)
                 open_[intent.id] = OpenOperation(intent, EntryType.INTENT, entry.at)
@@ -216,10 +220,13 @@ def with_outcomes(state: StateFile, journal: Journal) -> StateFile:
     return put_records(state, journal.records)
 
 
-def compact(journal: Journal) -> tuple[dict[str, Json], ...]:
-    """The shortest entries that add up to what is still open, once the state has the rest."""
+def compact(journal: Journal, *, has_ended: bool = False) -> tuple[dict[str, Json], ...]:
+    """The shortest entries that add up to what is still open, once the state has the rest.
+
+    A run that `has_ended` is named only where it left something open.
+    """
     entries: list[Entry] = []
-    if journal.run is not None:
+    if journal.run is not None and (journal.operations or not has_ended):
         entries.append(run_entry(journal.run))
     for operation in journal.operations.values():
         entries.append(intent_entry(operation.intent))
@@ -257,6 +264,7 @@ def intent_entry(intent: Intent) -> Entry:
             "updated_at": baseline.updated_at,
             "values": dict(baseline.values),
             "newest_record": baseline.newest_record,
+            "remaining_batches": baseline.remaining_batches,
         },
         "updates": [
             {"address": str(one.address), "update": update_to_json(one.update), "missing": list[Json](one.missing)}
@@ -268,7 +276,7 @@ def intent_entry(intent: Intent) -> Entry:
 
 def closing_entry(
     type_: EntryType,
-    operation: str,
+    operation: str | None,
     at: str,
     fence: int,
     *,
@@ -334,6 +342,7 @@ def _read_intent(entry: Entry) -> Intent:
             updated_at=baseline.optional_text("updated_at"),
             values=baseline.mapping("values"),
             newest_record=baseline.optional_text("newest_record"),
+            remaining_batches=baseline.optional_integer("remaining_batches"),
         ),
         updates=tuple(
             PendingUpdate(one.address("address"), update_from_fields(one.child("update")), one.texts("missing"))

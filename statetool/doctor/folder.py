@@ -16,7 +16,8 @@ from statetool.config import Inspection, Settings
 from statetool.core.checks import Check, CheckStatus, Topic
 from statetool.core.model import Json
 from statetool.errors import Diagnostic, InvalidInput, StateError, StateUnreadable
-from statetool.workflow import Project, Request
+from statetool.session import Project
+from statetool.workflow import Request
 
 _UNKNOWN = "needs_configuration"
 

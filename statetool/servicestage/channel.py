@@ -169,8 +169,18 @@ class Channel:
             if held.turn is not None:
                 bucket.give_back()
 
-    async def write(self, path: str, body: Json, *, method: WriteMethod = "POST") -> Answer:
+    async def write(
+        self,
+        path: str,
+        body: Json,
+        *,
+        method: WriteMethod = "POST",
+        ensure_may_send: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """Send what changes something; `body` None sends none.
+
+        `ensure_may_send` is called right before every try, with nothing awaited in between; what it raises is raised,
+        and means that no try was carried out.
 
         Raises PlatformError; OutcomeUnknown where it may have been carried out.
 
@@ -185,7 +195,7 @@ class Channel:
         )
 
         async def send(remaining_s: float) -> Answer:
-            answer = await self._exchange(self._writes, request, remaining_s)
+            answer = await self._exchange(self._writes, request, remaining_s, ensure_may_send)
             if answer.body:
                 _ensure_readable(answer)
             return answer
@@ -264,8 +274,15 @@ class Channel:
             self._gate.close(refusal)
             raise
 
-    async def _exchange(self, lane: _Lane, request: httpx.Request, limit_s: float) -> Answer:
+    async def _exchange(
+        self,
+        lane: _Lane,
+        request: httpx.Request,
+        limit_s: float,
+        ensure_may_send: Callable[[], None] = lambda: None,
+    ) -> Answer:
         """Send, and once more where the credentials were refused and there are new ones. After that, never again."""
+        ensure_may_send()
         try:
             return await self._send(lane, request, limit_s)
         except Unauthorized as error:
@@ -279,6 +296,7 @@ class Channel:
             refusal = reword(refusal, f"{refusal.message}; no new credentials could be had: {failure.message}")
             refusal.hint = failure.hint
         if has_new:
+            ensure_may_send()
             try:
                 return await self._send(lane, request, limit_s)
             except Unauthorized as again:

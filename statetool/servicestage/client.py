@@ -198,9 +198,17 @@ class ServiceStage:
         return self._channel.turn()
 
     async def send_action(
-        self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
+        self,
+        application_id: str,
+        component_id: str,
+        verb: Verb,
+        parameters: Mapping[str, Json],
+        *,
+        ensure_may_send: Callable[[], None] = lambda: None,
     ) -> str | None:
         """Send one verb, once. Returns the job id; None where the platform accepted it without a job.
+
+        `ensure_may_send` is asked right before every try of the request; what it raises is raised: nothing was sent.
 
         UPGRADE deploys: the component is read, and written with what `parameters` change of it.
 
@@ -211,10 +219,10 @@ class ServiceStage:
         path = self._component_path(application_id, component_id)
         if verb is Verb.UPGRADE:
             body = _parsed(await self._channel.read(path, {}), lambda detail: build_deploy_body(detail, parameters))
-            answer = await self._channel.write(path, body, method="PUT")
+            answer = await self._channel.write(path, body, method="PUT", ensure_may_send=ensure_may_send)
         else:
             body = build_action_body(verb, parameters, self._gray_rule_body)
-            answer = await self._channel.write(f"{path}/action", body)
+            answer = await self._channel.write(f"{path}/action", body, ensure_may_send=ensure_may_send)
         if answer.status == 204:
             return None
         try:

@@ -50,7 +50,7 @@ SANDBOX_USERS = ("connection", "housekeeping")
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "click": ("cli",),
-    "httpx": ("servicestage", "sandbox.control", "sandbox.transport"),
+    "httpx": ("servicestage", "backends", "sandbox.control", "sandbox.transport"),
     "yaml": ("manifest", "sandbox.seedfile"),
     "deepdiff": ("core",),
     "jsonschema": ("schema",),

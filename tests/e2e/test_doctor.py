@@ -515,7 +515,7 @@ def test_a_rescue_that_nobody_took_over(shop: ProjectFolder) -> None:
     shop.write(".statetool/state.json.rescue-99", (shop.root / ".statetool/state.json").read_bytes())
     examined = examine(shop)
     assert examined.of("state_folder")["code"] == "rescue_pending"
-    assert "cp " in examined.of("state_folder")["hint"]
+    assert "statetool state push " in examined.of("state_folder")["hint"]
 
 
 @pytest.mark.parametrize(

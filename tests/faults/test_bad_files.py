@@ -163,7 +163,7 @@ def test_a_rescue_file_has_to_be_dealt_with(applied: ProjectFolder) -> None:
     rescue = applied.write(f".statetool/state.json.rescue-{newer['serial']}", json.dumps(newer))
     sent = applied.log()
     refused = applied.run("apply", "--auto-approve", code=1)
-    ensure_refused(refused, "rescue_pending", str(rescue), "cp ")
+    ensure_refused(refused, "rescue_pending", str(rescue), "statetool state push ")
     assert applied.log() == sent
     state_path(applied).write_bytes(rescue.read_bytes())
     applied.run("apply", "--auto-approve")

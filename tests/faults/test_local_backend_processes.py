@@ -200,7 +200,8 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_state(path: Path) -> None:
         assert len(state.components) == state.serial - 1
     with LocalBackend(path).lock(info(), 0, silent):
         names = {entry.name for entry in path.parent.iterdir()}
-    assert names == {"state.json", "state.json.backup", "state.json.lock", "state.json.lock-info"}
+    kept = ("", ".backup", ".history", ".lock", ".lock-info")
+    assert names == {f"state.json{suffix}" for suffix in kept}
 
 
 def test_a_second_process_can_not_write_over_the_first(path: Path) -> None:

@@ -26,7 +26,7 @@ from statetool import observing
 from statetool.apply.executor import apply_plan
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
-from statetool.backends import Backend, LockInfo, OnWait
+from statetool.backends import Backend, Capabilities, JournalEntry, LockInfo, OnWait, StoredSerial
 from statetool.backends.lease import Lease
 from statetool.backends.state_text import StateText, parse_state
 from statetool.core.events import Event, RunSummary, fold
@@ -37,7 +37,7 @@ from statetool.core.project import Circumstances, build_plan
 from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile, new_state
-from statetool.errors import StateConflict
+from statetool.errors import Diagnostic, StateConflict, StateError
 from statetool.manifest.loader import load_manifests
 from statetool.sandbox import LogEntry, Sandbox, SandboxError, SandboxTransport
 from statetool.sandbox.switches import CHOICES
@@ -79,20 +79,48 @@ class MemoryBackend:
     """Keeps the protocol of a backend, and the bytes a file would hold; nobody else writes."""
 
     location = "memory"
+    capabilities = Capabilities(expires=True, compares=True, has_history=False)
 
     def __init__(self) -> None:
         self.data: bytes | None = None
         self._fence = 0
+        self._journal: tuple[JournalEntry, ...] = ()
+
+    def read_journal(self) -> tuple[JournalEntry, ...]:
+        return self._journal
+
+    def append(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
+        self._journal = (*self._journal, *entries)
+
+    def replace_journal(self, entries: Sequence[JournalEntry], lease: Lease) -> None:
+        self._journal = tuple(entries)
+
+    def find_holder(self) -> LockInfo | None:
+        return None
+
+    def break_lock(self, lock_id: str, reason: str) -> LockInfo:
+        raise StateError("not locked", code="not_locked")
+
+    def check_place(self) -> tuple[Diagnostic, ...]:
+        return ()
+
+    def read_history(self) -> tuple[StoredSerial, ...]:
+        return ()
+
+    def read_serial(self, serial: int) -> StateFile:
+        raise StateError("none kept", code="no_such_serial")
 
     def read(self) -> StateFile | None:
         return parse_state(self.data) if self.data is not None else None
 
     @contextmanager
-    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait) -> Iterator[Lease]:
+    def lock(
+        self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False
+    ) -> Iterator[Lease]:
         self._fence += 1
         yield Lease(self._fence)
 
-    def write(self, before: StateFile | None, after: StateFile, lease: Lease) -> StateFile:
+    def write(self, before: StateFile | None, after: StateFile, lease: Lease, *, floor: int = 0) -> StateFile:
         stored = self.read()
         if stored != before or lease.fence != self._fence:
             raise StateConflict("somebody else wrote")

@@ -158,7 +158,13 @@ class FakePlatform:
         yield
 
     async def send_action(
-        self, application_id: str, component_id: str, verb: Verb, parameters: Mapping[str, Json]
+        self,
+        application_id: str,
+        component_id: str,
+        verb: Verb,
+        parameters: Mapping[str, Json],
+        *,
+        ensure_may_send: Callable[[], None],
     ) -> str | None:
         component = self._component(component_id)
         kind = component.kind
@@ -168,6 +174,7 @@ class FakePlatform:
         self.most_preparing_of[kind] = max(self.most_preparing_of.get(kind, 0), self.preparing_of[kind])
         try:
             await asyncio.sleep(component.queue_s)
+            ensure_may_send()
             return await _to_the_end(self._answer(component, verb, parameters))
         finally:
             self.preparing -= 1

@@ -54,13 +54,24 @@ def test_everything_is_for_its_owner_only(path: Path) -> None:
     before = os.umask(0)
     try:
         save(path, "ab")
+        backend = LocalBackend(path)
+        with backend.lock(INFO, 0, silent) as lease:
+            backend.append([{"type": "run"}], lease)
     finally:
         os.umask(before)
     for folder in (path.parent, path.parent.parent):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.iterdir()}
-    names = ("state.json", "state.json.backup", "state.json.lock", "state.json.lock-info")
-    assert modes == dict.fromkeys(names, 0o600)
+    modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in path.parent.rglob("*")}
+    (earlier,) = (entry.name for entry in path.with_name("state.json.history").iterdir())
+    names = (
+        "state.json",
+        "state.json.backup",
+        "state.json.journal",
+        "state.json.lock",
+        "state.json.lock-info",
+        earlier,
+    )
+    assert modes == {**dict.fromkeys(names, 0o600), "state.json.history": 0o700}
 
 
 def test_a_state_others_could_read_is_for_its_owner_after_a_save(path: Path) -> None:

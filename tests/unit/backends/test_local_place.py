@@ -89,11 +89,11 @@ def test_a_note_that_says_nothing_names_nobody(tmp_path: Path, text: str) -> Non
 def test_a_note_with_a_number_that_is_no_process(tmp_path: Path, pid: int) -> None:
     """Nobody of this machine can be it."""
     backend = LocalBackend(tmp_path / "state.json")
-    with backend.lock(INFO, 0, lambda holder: None):
-        assert backend.find_holder() == INFO
+    with backend.lock(INFO, 0, lambda holder: None) as lease:
+        assert backend.find_holder() == replace(INFO, fence=lease.fence)
         note = tmp_path / "state.json.lock-info"
         note.write_text(note.read_text().replace(f'"pid": {INFO.pid}', f'"pid": {pid}'))
         assert backend.find_holder() is None
-        elsewhere = replace(INFO, host="elsewhere", pid=pid)
+        elsewhere = replace(INFO, host="elsewhere", pid=pid, fence=lease.fence)
         note.write_text(note.read_text().replace(INFO.host, "elsewhere"))
         assert backend.find_holder() == elsewhere

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -65,22 +64,37 @@ class Disk(FileSystem):
         super().fsync(descriptor)
 
     def link(self, source: Path, target: Path) -> None:
-        self._step("link", target)
+        self._step(f"link {self._part(target)}", target)
         super().link(source, target)
 
     def replace(self, source: Path, target: Path) -> None:
-        self._step(f"replace {target.name}", target)
+        self._step(f"replace {self._part(target)}", target)
         super().replace(source, target)
 
     def sync_folder(self, folder: Path) -> None:
-        self._step("sync_folder")
+        self._step("sync_folder state.json.history" if folder.name == "state.json.history" else "sync_folder")
         super().sync_folder(folder)
+
+    @staticmethod
+    def _part(target: Path) -> str:
+        """What a path is part of: the history, or itself."""
+        return "state.json.history" if target.parent.name == "state.json.history" else target.name.split(".tmp-")[0]
 
 
 def recorded(state: StateFile, name: str) -> StateFile:
     """The state with one more component."""
     change = Change(Address("shop", name), f"id-{name}", "a1", None, Kind.ADOPT, None)
     return record_component(state, change, run_id="r1", at="2026-11-23T08:00:00Z", applied_from=AppliedFrom())
+
+
+def push(command: str, backend: LocalBackend) -> StateFile:
+    """What the command of a hint does: `statetool state push FILE`."""
+    *words, file = shlex.split(command)
+    assert words == ["statetool", "state", "push"]
+    pushed = LocalBackend(Path(file)).read()
+    assert pushed is not None
+    with backend.lock(INFO, 0, silent, repairing=True) as lease:
+        return backend.write(backend.read(), pushed, lease, floor=pushed.serial)
 
 
 FIRST = recorded(new_state("lineage", "0.1.0"), "a")
@@ -124,8 +138,11 @@ def test_a_save_keeps_the_order_that_survives_a_power_cut(project: Project) -> N
         "create",
         "write",
         "fsync",
-        "link",
+        "link state.json.backup",
         "replace state.json.backup",
+        "link state.json.history",
+        "replace state.json.history",
+        "sync_folder state.json.history",
         "replace state.json",
         "sync_folder",
     ]
@@ -151,20 +168,24 @@ def test_whichever_call_fails_the_state_is_whole_and_nothing_is_lost(tmp_path: P
         project = Project(folder)
         with project.backend.lock(INFO, 0, silent) as lease:
             project.disk.arm(n, error)
-            with pytest.raises(StateError) as caught:
-                project.backend.write(project.state, project.wanted, lease)
-            project.disk.arm(None)
-        assert caught.value.code == "state_not_saved"
+            try:
+                saved = project.backend.write(project.state, project.wanted, lease)
+            except StateError as failed:
+                caught = failed
+            else:
+                assert project.disk.calls[n - 1].endswith(".history"), "nothing else may fail without a word"
+                assert project.read() == saved
+                continue
+            finally:
+                project.disk.arm(None)
+        assert caught.code == "state_not_saved"
         stored = project.read()
         assert stored is not None
         assert stored == project.state or stored.components == project.wanted.components
         assert not any(".tmp-" in name for name in project.names())
-        repair = (caught.value.hint or "").split("then: ")[1]
-        assert repair == f"cp {project.path}.rescue-3 {project.path}"
-        subprocess.run(shlex.split(repair), check=True)
-        repaired = project.read()
-        assert repaired is not None
+        repaired = push((caught.hint or "").split("then: ")[1], project.backend)
         assert (repaired.serial, repaired.components) == (3, project.wanted.components)
+        assert not any("rescue" in name for name in project.names())
         with LocalBackend(project.path).lock(INFO, 0, silent):
             pass
 
@@ -180,13 +201,13 @@ def test_a_failed_save_names_file_reason_rescue_and_command(project: Project) ->
         f"the state {project.path} could not be saved: no space left on device. "
         f"What this run knows (serial 3) is in {rescue}"
     )
-    assert caught.value.hint == f"make room or repair the cause, then: cp {rescue} {project.path}"
+    assert caught.value.hint == f"make room or repair the cause, then: statetool state push {rescue}"
     assert rescue.stat().st_mode & 0o777 == 0o600
     assert project.read() == project.state
 
 
 def test_nothing_goes_on_until_a_rescue_file_is_dealt_with(project: Project) -> None:
-    """Refused with both ways out; taking it over and deleting it both work."""
+    """Refused with both ways out; taking it over, deleting it and putting it in place all work."""
     with project.backend.lock(INFO, 0, silent) as lease:
         project.disk.arm(1)
         with pytest.raises(StateError):
@@ -197,7 +218,7 @@ def test_nothing_goes_on_until_a_rescue_file_is_dealt_with(project: Project) -> 
         pass
     assert caught.value.code == "rescue_pending"
     assert f"{rescue} holds serial 3, {project.path} serial 2" in caught.value.message
-    assert f"cp {rescue} {project.path}" in (caught.value.hint or "")
+    assert f"statetool state push {rescue} - " in (caught.value.hint or "")
     assert f"rm {rescue}" in (caught.value.hint or "")
     assert project.read() == project.state
     kept = rescue.read_bytes()
@@ -243,7 +264,7 @@ def test_a_full_folder_is_rescued_into_the_temporary_one(project: Project) -> No
             project.backend.write(project.state, project.wanted, lease)
         project.disk.broken = frozenset()
     (rescue,) = project.elsewhere.iterdir()
-    assert f"cp {rescue} {project.path}" in (caught.value.hint or "")
+    assert f"statetool state push {rescue}" in (caught.value.hint or "")
     assert rescue.stat().st_mode & 0o777 == 0o600
     rescued = LocalBackend(rescue).read()
     assert rescued is not None
@@ -254,6 +275,8 @@ def test_a_full_folder_is_rescued_into_the_temporary_one(project: Project) -> No
     ):
         pytest.fail("the next run must not go on while a rescue is pending")
     assert refused.value.code == "rescue_pending"
+    assert push((caught.value.hint or "").split("then: ")[1], project.backend).serial == 3
+    assert not list(project.elsewhere.iterdir())
 
 
 def test_a_rescue_is_written_although_nothing_can_be_made_durable(project: Project) -> None:
@@ -270,7 +293,7 @@ def test_when_nothing_at_all_can_be_written_the_old_state_still_stands(project: 
     """And the error says both."""
     with project.backend.lock(INFO, 0, silent) as lease:
         project.disk.broken = frozenset({"create"})
-        with pytest.raises(StateError, match=r"no rescue file could be written.*still holds serial 2") as caught:
+        with pytest.raises(StateError, match=r"no rescue file could be written.*is the one before") as caught:
             project.backend.write(project.state, project.wanted, lease)
         project.disk.broken = frozenset()
     assert caught.value.code == "state_not_saved"
@@ -306,7 +329,7 @@ def test_a_disk_without_hard_links_keeps_the_previous_serial_too(project: Projec
     """By a copy."""
     before = project.path.read_bytes()
     with project.backend.lock(INFO, 0, silent) as lease:
-        project.disk.broken, project.disk.error = frozenset({"link"}), errno.EPERM
+        project.disk.broken, project.disk.error = frozenset({"link state.json.backup"}), errno.EPERM
         assert project.backend.write(project.state, project.wanted, lease).serial == 3
     assert project.path.with_name("state.json.backup").read_bytes() == before
 
