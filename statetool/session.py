@@ -31,6 +31,7 @@ from statetool.core.model import Observed
 from statetool.core.plan import Plan
 from statetool.core.state import StateFile, new_state
 from statetool.errors import Interrupted
+from statetool.locking import hold_lock
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
@@ -157,9 +158,8 @@ def open_session(
 ) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
-    backend = project.backend
     info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
+    with hold_lock(lambda: project.backend, info, lock_timeout_s, on_lock_wait) as (backend, lease):
         events, emitter = _record_events(run, emit)
         snapshot = fold_into_state(backend, lease, read_snapshot(backend))
         yield Session(project, backend, lease, run, emitter, events, snapshot)

@@ -15,30 +15,10 @@ from typing import Protocol, TypeAlias
 from statetool.backends.lease import Lease
 from statetool.backends.places import LocalPlace, Place, PostgresPlace, S3Place
 from statetool.core.document import Fields
+from statetool.core.holder import LockInfo as LockInfo
 from statetool.core.model import Json
 from statetool.core.state import StateFile
 from statetool.errors import Diagnostic
-
-
-@dataclass(frozen=True, slots=True)
-class LockInfo:
-    """Who holds a lock, for the person who meets it. `who` is user@host; `created` is UTC RFC 3339.
-
-    Found with a backend, not written by its holder: `fence` of the lease, and `renewed_ago_s`, the seconds since its
-    holder last gave a sign of life, where the backend can tell.
-    """
-
-    id: str
-    operation: str
-    who: str
-    host: str
-    pid: int
-    tool_version: str
-    created: str
-    run_id: str | None = None
-    ci_url: str | None = None
-    fence: int | None = None
-    renewed_ago_s: float | None = None
 
 
 OnWait = Callable[["LockInfo | None"], None]

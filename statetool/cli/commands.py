@@ -194,7 +194,7 @@ class LazyGroup(_Family):
         if cmd_name not in self._help:
             return None
         # `import` is a word of Python's own: that module, and the command in it, are called `import_`.
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         return cast("click.Command", getattr(importlib.import_module(f"{self._package}.{name}"), name))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:

@@ -25,6 +25,7 @@ from statetool.render.harmless import for_terminal
 from statetool.render.json import event_to_line
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import LiveProgress, PlainProgress
+from statetool.render.state_work import progress_text
 from statetool.render.text import render_plan
 from statetool.session import Listener, Project
 from statetool.workflow import Outcome
@@ -57,6 +58,8 @@ def ask_for_yes(console: Console) -> bool:
 def tell_lock_wait(console: Console, holder: LockInfo | None) -> None:
     """One line while another run holds the state."""
     who = "another run" if holder is None else f"{holder.operation} of {holder.who} since {holder.created}"
+    far = progress_text(holder) if holder is not None else ""
+    who += f", {far}" if far else ""
     console.tell(for_terminal(f"waiting for the state's lock, held by {who}"))
 
 

@@ -35,9 +35,11 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses"),
+    ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses", "locking"),
+    ("session",),
     ("workflow",),
-    ("locating",),
+    ("locating", "state_work"),
+    ("migrating",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
     ("takeover",),
     ("cli",),
