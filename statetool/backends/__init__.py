@@ -20,7 +20,6 @@ from statetool.core.model import Json
 from statetool.core.state import StateFile
 from statetool.errors import Diagnostic
 
-
 OnWait = Callable[["LockInfo | None"], None]
 """Told once that a lock is being waited for, and who holds it where that is known."""
 
