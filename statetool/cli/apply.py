@@ -12,7 +12,7 @@ from statetool.cli.commands import Command
 from statetool.cli.console import Console
 from statetool.cli.options import correct_drift_option, json_option, planning_options, run_options
 from statetool.cli.project import PlanningOptions, open_project
-from statetool.cli.running import ensure_can_approve, run
+from statetool.cli.running import ensure_can_approve, run, warn_of_ephemeral_state
 from statetool.core.approval import Approval
 from statetool.errors import UsageError
 from statetool.planfile import read_plan
@@ -45,6 +45,7 @@ def apply(
     lock_timeout_s = lock_timeout or 0.0
     approval = None if auto_approve else approval  # --auto-approve means all
     project = open_project({"limits.parallelism": parallelism})
+    warn_of_ephemeral_state(console, project)
     if planfile is not None:
         saved = read_plan(planfile)
         return run(
