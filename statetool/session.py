@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from statetool import __version__, connection, surroundings
 from statetool.apply.keeper import StateKeeper
@@ -37,15 +37,22 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 
+OnFailure = Literal["stop", "continue"]
+_MAX_FAILURES: Mapping[OnFailure, int | None] = {"stop": 1, "continue": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project folder with its settings, and what it needs to reach the platform."""
+    """One project folder with its settings, and what it needs to reach the platform.
+
+    `on_failure` is --on-failure: when an apply starts nothing new. None: as the settings say.
+    """
 
     settings: Settings
     credentials: Credentials | None
     allowed_hosts: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict)
+    on_failure: OnFailure | None = None
 
     @property
     def backend(self) -> Backend:
@@ -55,7 +62,15 @@ class Project:
     def limits(self) -> Limits:
         s = self.settings
         return Limits(
-            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
+            parallelism=s.parallelism,
+            jobs_in_flight=s.jobs_in_flight,
+            max_failures=s.max_failures if self.on_failure is None else _MAX_FAILURES[self.on_failure],
+            job_timeout_s=s.job_timeout_s,
+            poll_interval_s=s.poll_interval_s,
+            parallelism_of=s.parallelism_of,
+            job_timeout_of=s.job_timeout_of,
+            retries=s.retries,
+            quiet_period_s=s.quiet_period_s,
         )
 
 

@@ -20,7 +20,7 @@ from statetool.core.model import Address
 from statetool.core.plan import PlanMode
 from statetool.core.selection import Selection, parse_selectors
 from statetool.errors import UsageError
-from statetool.session import Project
+from statetool.session import OnFailure, Project
 from statetool.workflow import Request
 
 
@@ -52,7 +52,7 @@ class PlanningOptions:
         )
 
 
-def open_project(flags: Mapping[str, object] | None = None) -> Project:
+def open_project(flags: Mapping[str, object] | None = None, on_failure: OnFailure | None = None) -> Project:
     """The project of this folder, ready to talk to the platform. Raises InvalidInput, UsageError."""
     settings = load_settings(Path(), os.environ, flags or {})
     return Project(
@@ -60,6 +60,7 @@ def open_project(flags: Mapping[str, object] | None = None) -> Project:
         credentials=find_credentials(settings, os.environ),
         allowed_hosts=allowed_hosts(os.environ),
         environ=os.environ,
+        on_failure=on_failure,
     )
 
 
