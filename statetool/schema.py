@@ -28,6 +28,7 @@ SCHEMA_NAMES = (
     "freezes",
     "plan",
     "state",
+    "journal",
     "event",
     "diagnostics",
     "settings",

@@ -49,6 +49,7 @@ from statetool.backends.http_lock import NO_LOCK_HINT, HttpLock, Refusal, descri
 from statetool.backends.lease import Lease, boot_clock
 from statetool.backends.places import HttpPlace
 from statetool.backends.state_text import MAX_BYTES, StateText
+from statetool.core.model import Json
 from statetool.core.state import StateFile
 from statetool.errors import (
     Diagnostic,
@@ -185,7 +186,12 @@ class HttpBackend:
         with contextlib.suppress(StateError), self.lock(own, 0, lambda _: None) as lease:
             stored = self._ensure_ours(lease)
             if stored.post:
-                note = {"at": own.created, "by": own.who, "reason": reason, "lock": lock_info_to_json(holder)}
+                note: dict[str, Json] = {
+                    "at": own.created,
+                    "by": own.who,
+                    "reason": reason,
+                    "lock": lock_info_to_json(holder),
+                }
                 self._store(replace(stored, broken=(*stored.broken, note)[-BROKEN_LIMIT:]), lease)
         return holder
 
@@ -299,6 +305,8 @@ class HttpBackend:
         """What is there must be what this lease stored last, or found. Raises LeaseLost."""
         held = self._ensure_held(lease)
         if stored.post not in held.posts:
+            if not stored.post:
+                raise self._lost("what was stored is gone")
             by = f" by {describe_holder(stored.holder)}" if stored.holder is not None else ""
             raise self._lost(f"something else was stored meanwhile{by}")
 

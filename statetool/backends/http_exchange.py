@@ -50,7 +50,7 @@ class NotSent(StateUnreachable):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the server, read whole. `was_lost`: an earlier one to the same request was, which may have counted."""
+    """An answer of the server, read whole. `was_lost`: an earlier try was answered by nobody, and may have counted."""
 
     status: int
     body: bytes
@@ -177,6 +177,8 @@ class Exchange:
                 trust_env=False,
                 follow_redirects=False,
                 timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+                # A connection that went stale while it idled would make a write's answer look lost.
+                limits=httpx.Limits(max_keepalive_connections=0),
             )
         return self._client
 
@@ -197,7 +199,9 @@ def parse_address(key: str, text: str) -> httpx.URL:
             code="password_in_url",
             hint="leave them out of the address; they have settings of their own",
         )
-    if url.scheme not in ("http", "https") or not url.host or url.fragment or "\\" in text:
+    # The parser writes what no host's name may hold as %XX.
+    is_host = bool(url.host) and "%" not in url.host and (url.port is None or 0 < url.port < 2**16)
+    if url.scheme not in ("http", "https") or not is_host or url.fragment or "\\" in text:
         raise StateError(f"state {key} is not an address", code="bad_address", hint=example)
     if url.scheme == "http" and not _is_loopback(url.host):
         raise StateError(

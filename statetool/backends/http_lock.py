@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -96,11 +97,10 @@ class HttpLock:
         try:
             answer = self._exchange.ask(self._lock_method, self._lock_url, body=_json(self.lock_to_json(info)))
         except AnswerLost as error:
-            with contextlib.suppress(StateError):
-                self.give_back(self.lock_to_json(info))
+            # Giving back what may be somebody else's is no way out: not every server looks whose it is.
             raise StateUnreachable(
-                f"{error.message}; the state may be locked now as {info.id}",
-                hint=f"try again; if that lock is in the way then: statetool force-unlock {info.id}",
+                f"{error.message}; the state may be locked as {info.id} now",
+                hint=f"try again when the server answers; if that lock is in the way: statetool force-unlock {info.id}",
             ) from None
         if answer.is_success:
             return None
@@ -151,11 +151,11 @@ class HttpLock:
 
     def locked(self, refusal: Refusal) -> StateLocked:
         by = describe_holder(self.holder_of(refusal))
-        wait = "wait for that run to end, or wait longer with --lock-timeout"
-        dead = f"; if it is dead, for such a lock never ends by itself: statetool force-unlock {refusal.id}"
-        return StateLocked(
-            f"the state {self._location} is locked by {by}", hint=wait + (dead if refusal.id is not None else "")
-        )
+        hint = "wait for that run to end, or wait longer with --lock-timeout"
+        if refusal.id is not None:
+            command = f"statetool force-unlock {shlex.quote(refusal.id)}"
+            hint = f"{hint}; if it is dead, for such a lock never ends by itself: {command}"
+        return StateLocked(f"the state {self._location} is locked by {by}", hint=hint)
 
     def lock_to_json(self, info: LockInfo) -> dict[str, Json]:
         """Terraform's keys, all of them: GitLab refuses a lock that lacks one. The rest travels as JSON in Info."""

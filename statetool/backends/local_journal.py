@@ -54,10 +54,11 @@ class _Content:
 
 
 class LocalJournal:
-    """The journal at `path`. Everything but `read` is for the holder of the lock."""
+    """The journal at `path`, of `limit` bytes at most. Everything but `read` is for the holder of the lock."""
 
-    def __init__(self, path: Path, files: FileSystem) -> None:
+    def __init__(self, path: Path, files: FileSystem, *, limit: int = MAX_BYTES) -> None:
         self.path = path
+        self._limit = limit
         self._files = files
         self._known: Signature | None = None
         self._doubtful_from: int | None = None
@@ -77,9 +78,9 @@ class LocalJournal:
         line = _render_line(entries)
         try:
             end = self._prepare()
-            if end + len(line) > MAX_BYTES:
+            if end + len(line) > self._limit:
                 raise self._not_saved(
-                    f"it would get larger than {MAX_BYTES // 2**20} MiB", "apply again: that shortens it"
+                    f"it would be larger than {self._limit // 2**20} MiB", "apply again: it shortens it"
                 )
             self._add(line, end)
         except OSError as error:
@@ -101,14 +102,17 @@ class LocalJournal:
     def _prepare(self) -> int:
         """Make sure of a durable file whose last line is whole; its size. Reads it only where it is not as we left it.
 
-        Raises OSError, StateUnreadable.
+        Raises OSError, StateUnreadable, StateError.
         """
         known, self._known = self._known, None
         if self._doubtful_from is not None:
             # Not to be read: the kernel may show bytes that it could not bring to the disk, and never tries to again.
             self._cut(self._doubtful_from)
             end = self._doubtful_from
-        elif known is not None and known == find_signature(self.path):
+        elif known is not None:
+            if find_signature(self.path) != known:
+                raise self._not_saved("somebody else changed it, although this run has the lock")
+            self._known = known
             return known.size
         else:
             end = self._repair()
@@ -155,7 +159,7 @@ class LocalJournal:
 
     def _read_content(self) -> _Content:
         try:
-            data = read_file(self.path, MAX_BYTES)[0]
+            data = read_file(self.path, self._limit)[0]
         except FileNotFoundError:
             return _Content()
         except OSError as error:
@@ -210,9 +214,10 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 def _parse_line(line: bytes) -> list[Mapping[str, Json]] | None:
     """The entries of a line, None where it is not as it was written. Raises DocumentError for what is not ours."""
-    if _whole_length(line) != len(line) or not line.endswith(b"\n"):
+    text = _find_text(line)
+    if text is None or line[text.stop :] != b"\n":
         return None
-    document = parse_document(line[line.index(b"{") :])
+    document = parse_document(line[text])
     ensure_format(document, major=_FORMAT_MAJOR)
     # Fields tells what is wrong with an entry that is no object.
     list(Fields(document).children("entries"))
@@ -221,18 +226,18 @@ def _parse_line(line: bytes) -> list[Mapping[str, Json]] | None:
     return [entry for entry in entries if isinstance(entry, dict)]
 
 
-def _whole_length(line: bytes) -> int | None:
-    """How long a line is that begins here by its head, its end included; None where its content is not that."""
+def _find_text(line: bytes) -> slice | None:
+    """Where the JSON of a line stands by its head; None where that is not what was written."""
     head = _HEAD.match(line)
     if head is None:
         return None
     end = head.end() + int(head[3])
-    if zlib.crc32(line[head.start(2) : end]) != int(head[1], 16) or end > len(line):
+    if zlib.crc32(line[head.start(2) : end]) != int(head[1], 16):
         return None
-    return end + 1
+    return slice(head.end(), end)
 
 
 def _swallowed_another(line: bytes) -> bool:
     """Whether more stands behind a whole line, for the end of it was damaged: then the last line is not all of it."""
-    whole = _whole_length(line)
-    return whole is not None and len(line) > whole
+    text = _find_text(line)
+    return text is not None and len(line) > text.stop + 1

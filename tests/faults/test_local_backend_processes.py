@@ -69,6 +69,17 @@ with backend.lock(info("writer"), 0, silent) as lease:
         print(state.serial, flush=True)
 """
 
+JOURNAL = """
+count = int(sys.argv[2])
+while count != 0:
+    with backend.lock(info("writer"), 60, silent) as lease:
+        for _ in range(3):
+            count -= 1
+            names = [f"{os.getpid()}/{lease.fence}/{count}/{part}" for part in "ab"]
+            backend.append([{"type": "run", "name": name} for name in names], lease)
+            print(count, *names, flush=True)
+"""
+
 
 @contextmanager
 def process(script: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -217,3 +228,28 @@ def test_a_second_process_can_not_write_over_the_first(path: Path) -> None:
         pytest.raises(StateConflict, match="did not exist, and holds serial 1 now"),
     ):
         backend.write(None, new_state("mine", "0.1.0"), lease)
+
+
+def test_a_killed_writer_of_the_journal_loses_nothing_that_it_was_told_is_kept(path: Path) -> None:
+    """Every append is there whole or not at all, and the next writer goes on behind it."""
+    reported: list[str] = []
+    for round_ in range(4):
+        with process(JOURNAL, str(path), "-1") as writer:
+            for _ in range(5 * round_ + 1):
+                reported += said(writer).split()[1:]
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+        names = [str(entry["name"]) for entry in LocalBackend(path).read_journal()]
+        assert [name for name in names if name in reported] == reported
+        assert [name[:-1] for name in names[::2]] == [name[:-1] for name in names[1::2]]
+
+
+def test_writers_of_one_journal_lose_nothing_of_each_other(path: Path) -> None:
+    """Two processes, a lock for three appends each time."""
+    with process(JOURNAL, str(path), "30") as one, process(JOURNAL, str(path), "30") as two:
+        told = [said(child).split()[1:] for child in (one, two) for _ in range(30)]
+        assert (one.wait(), two.wait()) == (0, 0)
+    names = [str(entry["name"]) for entry in LocalBackend(path).read_journal()]
+    assert sorted(names) == sorted(name for pair in told for name in pair)
+    fences = [int(name.split("/")[1]) for name in names]
+    assert fences == sorted(fences)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from statetool.backends import LockInfo
 from statetool.backends.files import FileSystem
 from statetool.backends.local import LocalBackend
+from statetool.backends.state_text import StateText
 from statetool.core.model import Address, AppliedFrom
 from statetool.core.plan import Change, Kind
 from statetool.core.state import StateFile, new_state, record_component
@@ -344,3 +346,66 @@ def test_a_backup_that_is_the_state_itself_is_no_obstacle(project: Project) -> N
         project.backend.write(project.state, project.wanted, lease)
     assert backup.read_bytes() == before
     assert project.names() == {"state.json", "state.json.backup"}
+
+
+def test_a_full_disk_loses_neither_state_nor_journal(project: Project) -> None:
+    """The save fails and is rescued; what is journalled stays; the next run is refused; the repair ends it all."""
+    with project.backend.lock(INFO, 0, silent) as lease:
+        project.backend.append([{"type": "done", "operation": "one"}], lease)
+        project.disk.broken, project.disk.error = frozenset({"replace state.json"}), errno.ENOSPC
+        with pytest.raises(StateError, match="no space left on device") as caught:
+            project.backend.write(project.state, project.wanted, lease)
+        project.backend.append([{"type": "done", "operation": "two"}], lease)
+    next_run = LocalBackend(project.path)
+    with pytest.raises(StateError) as refused, next_run.lock(INFO, 0, silent):
+        pytest.fail("the next run must not go on while a rescue is pending")
+    assert refused.value.code == "rescue_pending"
+    repair = (caught.value.hint or "").split("then: ")[1]
+    assert repair in (refused.value.hint or "")
+    with pytest.raises(StateError):
+        push(repair, project.backend)  # the disk is still full: the rescue is not at risk
+    project.disk.broken = frozenset()
+    assert push(repair, next_run).components == project.wanted.components
+    assert [entry["operation"] for entry in next_run.read_journal()] == ["one", "two"]
+    assert project.names() == {"state.json", "state.json.backup", "state.json.journal"}
+    with next_run.lock(INFO, 0, silent):
+        pass
+
+
+def test_a_rescue_that_says_what_is_stored_is_answered_by_pushing_it(project: Project) -> None:
+    """Nothing is stored anew, and nothing is pending any more. One with other content stays, also when overtaken."""
+    other = project.path.with_name("state.json.rescue-3")
+    other.write_bytes(StateText().render(replace(project.wanted, serial=3)))
+    same = project.path.with_name("state.json.rescue-9")
+    same.write_bytes(StateText().render(replace(project.state, serial=9)))
+    assert push(f"statetool state push {same}", project.backend) == project.state
+    assert not same.exists()
+    assert push(f"statetool state push {other}", project.backend).serial == 3
+    assert not other.exists()
+
+
+def test_the_last_word_goes_where_there_is_room_and_the_former_is_gone(project: Project) -> None:
+    """Two rescues of one run would leave a person to guess."""
+    later = recorded(project.wanted, "d")
+    with project.backend.lock(INFO, 0, silent) as lease:
+        project.disk.arm(1)
+        with pytest.raises(StateError):
+            project.backend.write(project.state, project.wanted, lease)
+        project.disk.arm(None)
+        project.disk.under, project.disk.broken = project.path.parent, frozenset({"create"})
+        with pytest.raises(StateError):
+            project.backend.write(project.state, later, lease)
+        project.disk.broken = frozenset()
+    (rescue,) = project.elsewhere.iterdir()
+    assert LocalBackend(rescue).read() == replace(later, serial=3, fence=lease.fence)
+    assert "state.json.rescue-3" not in project.names()
+
+
+def test_a_serial_can_be_asked_for_at_least(project: Project) -> None:
+    """One that is lower anyway changes nothing."""
+    with project.backend.lock(INFO, 0, silent) as lease:
+        third = project.backend.write(project.state, project.wanted, lease, floor=1)
+        tenth = project.backend.write(third, recorded(third, "d"), lease, floor=10)
+        moved = project.backend.write(tenth, replace(tenth, moved_to="elsewhere"), lease, floor=10)
+    assert (third.serial, tenth.serial, moved.serial) == (3, 10, 11)
+    assert project.read() == moved

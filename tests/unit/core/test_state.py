@@ -334,7 +334,7 @@ def full() -> StateFile:
         applied_from=AppliedFrom(),
     )
     let_through = record_overridden(pay, Overridden(T0, "r1", "ann@ci", ("freeze", "max_share")))
-    return replace(let_through, serial=12, fence=7)
+    return replace(let_through, serial=12, fence=7, moved_to="a database")
 
 
 def test_a_state_comes_back_from_its_document_and_fits_the_schema() -> None:
