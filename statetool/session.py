@@ -25,7 +25,7 @@ from statetool.backends.snapshot import Snapshot, fold_into_state, read_snapshot
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType
-from statetool.core.interrupted import withhold_open
+from statetool.core.interrupted import describe_interruption, withhold_open
 from statetool.core.journal import OpenOperation
 from statetool.core.model import Observed
 from statetool.core.plan import Plan
@@ -140,6 +140,7 @@ class Session:
         there. Raises Interrupted where a signal ended it, PlatformError, StateError."""
         if not self.open_operations or self.state is None:
             return self, ()
+        self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
         recovered = run_interruptibly(self._recover(self.state))
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
 

@@ -95,7 +95,7 @@ class Following:
         return finding
 
     def _parked(self, why: str) -> Ending:
-        hint = f"find out, then: statetool state resolve {self.open_id} --did-run, or --did-not"
+        hint = f"find out, then say it: `statetool state resolve {self.open_id} --did-run`, or --did-not"
         return self._errored("parked", f"nobody can tell whether it ran: {why}", hint)
 
     async def _follow_to_end(self) -> Ending | None:

@@ -71,9 +71,7 @@ def drift(
     return drift_exit_code(found)
 
 
-def _correct(
-    console: Console, project: Project, request: Request, auto_approve: bool, lock_timeout_s: float
-) -> int:
+def _correct(console: Console, project: Project, request: Request, auto_approve: bool, lock_timeout_s: float) -> int:
     outcome = run(
         console,
         project,

@@ -197,7 +197,7 @@ def run_options(command: Decorated) -> Decorated:
             option(
                 "--on-failure",
                 type=click.Choice(["stop", "continue"]),
-                help="After a failure start nothing new, or all that does not depend on it [default: limits.max_failures].",
+                help="Start nothing new after a failure, or what does not need it [default: limits.max_failures].",
             ),
             lock_timeout_option,
         )
