@@ -36,6 +36,7 @@ SCHEMA_NAMES = (
     "explanation",
     "refresh",
     "rollout",
+    "resolution",
 )
 
 

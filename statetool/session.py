@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from statetool import __version__, connection, surroundings
+from statetool.apply.ending import Ending
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.recovery import Recovered, recover
 from statetool.apply.run import Emitter, Limits, Run
@@ -143,6 +144,14 @@ class Session:
         self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
         recovered = run_interruptibly(self._recover(self.state))
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
+
+    def close(self, operation: OpenOperation, ending: Ending) -> None:
+        """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
+        assert self.state is not None, "what was sent was sent with a state"
+        keeper = self._keeper(self.state)
+        keeper.take_over(operation.intent)
+        keeper.record_ending(operation.intent.action, ending)
+        run_interruptibly(keeper.finish())
 
     async def _recover(self, state: StateFile) -> tuple[Recovered, ...]:
         stop = asyncio.Event()

@@ -34,7 +34,7 @@ from statetool.core.project import Circumstances, build_plan
 from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile
-from statetool.errors import ExitCode, Interrupted, PlatformError
+from statetool.errors import ExitCode, Interrupted, PlatformError, StateError
 from statetool.guarding import guards_at
 from statetool.observing import observe, with_looks
 from statetool.planfile import ensure_plan_fits
@@ -321,8 +321,9 @@ async def execute(
             )
         if plan_again is not None and not stop.is_set():
             # What was done is done and recorded, also where this last look fails.
-            with suppress(PlatformError):
-                remaining = await plan_again(platform, keeper.saved)
+            with suppress(PlatformError, StateError):
+                left_open = read_snapshot(session.backend).journal.operations.values()
+                remaining = report_interrupted(await plan_again(platform, keeper.saved), left_open)
     return finish(session, plan, remaining)
 
 

@@ -8,6 +8,7 @@ from statetool.cli.commands import Command, Group
 from statetool.cli.console import Console
 from statetool.cli.options import complete_address, json_option
 from statetool.cli.project import open_offline, parse_address, timezone_of
+from statetool.cli.state_resolve import resolve
 from statetool.cli.state_view import show_state
 from statetool.core.state_document import recorded_to_json, state_to_document
 from statetool.housekeeping import read_recorded, read_state
@@ -48,3 +49,6 @@ def show(console: Console, /, address: str) -> None:
 def pull(console: Console) -> None:
     """The state's document, as JSON, on stdout."""
     console.out(render_document(state_to_document(read_state(open_offline()))))
+
+
+state.add_command(resolve)

@@ -20,7 +20,7 @@ class EventType(StrEnum):
 
     VERSION = "version"  # format_version, tool_version
     WAITING = "waiting"  # address, status: apply waits for a busy component before it plans
-    RECOVERING = "recovering"  # interrupted_run, planned, since, operations: what an interrupted run left is taken up
+    RECOVERING = "recovering"  # interrupted_run, planned, since, operations, parked: what is open is taken up
     RECOVERED = "recovered"  # operation, address, verb, outcome, why, job_id, intended_at: of an interrupted run
     OVERRIDDEN = "overridden"  # codes: denies that this run lets through
     ACTION_START = "action_start"  # verb, address

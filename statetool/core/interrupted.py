@@ -48,7 +48,7 @@ def withhold_open(plan: Plan, operations: Iterable[OpenOperation]) -> Plan:
 
 
 def describe_interruption(journal: Journal) -> dict[str, Json]:
-    """Which run left something open, and how much, as the event RECOVERING tells it. There is at least one."""
+    """Which run left something open, and how much, as the event RECOVERING tells it. There is an open operation."""
     first = next(iter(journal.operations.values())).intent
     run = journal.run if journal.run is not None and journal.run.run_id == first.run_id else None
     return {
@@ -56,14 +56,20 @@ def describe_interruption(journal: Journal) -> dict[str, Json]:
         "planned": run.actions if run is not None else None,  # a later run may have noted itself since
         "since": run.at if run is not None else first.at,
         "operations": len(journal.operations),
+        "parked": sum(one.is_parked for one in journal.operations.values()),
     }
 
 
 def describe_operation(operation: OpenOperation) -> str:
     """`scale of shop/cart, intended at 2026-11-23T08:00:00Z, was accepted (job JOB1)`."""
     action = operation.intent.action
+    return f"{action.verb} of {action.address}, intended at {operation.intent.at}, {describe_known(operation)}"
+
+
+def describe_known(operation: OpenOperation) -> str:
+    """`was accepted (job JOB1)`."""
     job = f" (job {operation.job_id})" if operation.job_id else ""
-    return f"{action.verb} of {action.address}, intended at {operation.intent.at}, {_KNOWN[operation.type]}{job}"
+    return f"{_KNOWN[operation.type]}{job}"
 
 
 def _tell(operation: OpenOperation) -> Finding:

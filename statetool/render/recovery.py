@@ -34,9 +34,11 @@ def interruption_text(facts: Mapping[str, Json], clock: words.InstantWriter | No
     if isinstance(planned, int):
         told.append(f"apply of {words.plural(planned, 'action')}")
     told.append(f"since {clock.full(since) if clock else since}")
-    count = facts.get("operations")
-    taken_up = words.plural(count if isinstance(count, int) else 0, "operation")
-    return f"An earlier run was interrupted ({', '.join(told)}): {taken_up} taken up"
+    count, parked = (facts.get(key) for key in ("operations", "parked"))
+    operations = words.plural(count if isinstance(count, int) else 0, "operation")
+    if count == parked:
+        return f"An earlier run ({', '.join(told)}) left {operations} parked"
+    return f"An earlier run was interrupted ({', '.join(told)}): {operations} taken up"
 
 
 def recovered_text(facts: Mapping[str, Json], clock: words.InstantWriter | None = None) -> str:
@@ -62,10 +64,9 @@ def render_recovered(
 ) -> str:
     """One operation that was taken up: which, since when, what is known of it by now, and why."""
     page = Page(width=width, color=color)
-    name = f"{facts.get('address')}   {facts.get('verb')}"
-    clock = words.InstantWriter(timezone)
+    told = recovered_text(facts, words.InstantWriter(timezone))
     style = _STYLES.get(str(facts.get("outcome")), "yellow")
-    page.table([[cell(f"  {name}"), cell(recovered_text(facts, clock), style)]], keep=1)
+    page.table([[cell(str(facts.get("address"))), cell(str(facts.get("verb"))), cell(told, style)]], keep=2)
     if facts.get("outcome") == "parked":
         page.paragraph(resolve_text(facts.get("operation")), indent=4)
     return page.text()

@@ -238,7 +238,9 @@ def test_time_limits_by_verb(tmp_path: Path) -> None:
 
 def test_limits_reach_a_run_as_written(tmp_path: Path) -> None:
     """Each of them; --on-failure stands above max_failures."""
-    text = SANDBOX + "limits: {max_failures: 3, retries: 2, quiet_period_s: 7, job_timeout_s: {default: 60, scale: 5}}\n"
+    text = (
+        SANDBOX + "limits: {max_failures: 3, retries: 2, quiet_period_s: 7, job_timeout_s: {default: 60, scale: 5}}\n"
+    )
     project = Project(load(tmp_path, text), None)
     expected = Limits(max_failures=3, retries=2, quiet_period_s=7, job_timeout_s=60, job_timeout_of={"scale": 5})
     assert project.limits == expected
