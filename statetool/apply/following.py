@@ -86,12 +86,13 @@ class Following:
             if finding.job_id is not None:
                 self._own_jobs.add(finding.job_id)
             self._note(EntryType.ACCEPTED, {"job_id": finding.job_id, "how": "adopted", **told})
-            self._emit(EventType.ACTION_ACCEPTED, {"job_id": finding.job_id})
         elif finding.fate is Fate.PARKED:
             self._note(EntryType.PARKED, told)
         elif finding.fate is not Fate.UNTOLD:
             self._close(EntryType.NOT_ACCEPTED, told)
         await self._keep_journal()
+        if finding.fate is Fate.ADOPTED:
+            self._emit(EventType.ACTION_ACCEPTED, {"job_id": finding.job_id})
         return finding
 
     def _parked(self, why: str) -> Ending:

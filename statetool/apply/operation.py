@@ -103,6 +103,8 @@ class Operation(Following):
                         if self._conflicts > CONFLICT_RETRIES:
                             raise
                     except OutcomeUnknown as error:
+                        if self._shared.is_interrupted:
+                            raise
                         is_lost, lost = True, error
             # The slot is free while we wait: a busy component must not keep others from being changed.
             if is_lost:

@@ -22,6 +22,7 @@ from statetool.apply.keeper import StateKeeper
 from statetool.apply.run import Emitter, Limits, Run
 from statetool.backends import LockInfo
 from statetool.backends.local import LocalBackend
+from statetool.backends.snapshot import Snapshot, read_snapshot
 from statetool.core.events import Event, EventType
 from statetool.core.model import (
     Address,
@@ -138,7 +139,19 @@ class FakePlatform:
         component = self._component(component_id)
         records = [Record(component.observed.row_version, "onebatchrelease", "2026-01-01", True, "SUCCEEDED")]
         if component.candidate:
-            records.insert(0, Record(component.candidate, "grayrelease", "2026-02-01", False, "RUNNING"))
+            jobs = (component.observed.last_job_id,) if component.observed.last_job_id else ()
+            records.insert(
+                0,
+                Record(
+                    component.candidate,
+                    "grayrelease",
+                    "2026-02-01",
+                    False,
+                    "RUNNING",
+                    jobs,
+                    remaining_batches=component.batches,
+                ),
+            )
         return Closer(component.observed.replicas, component.rule, component.batches, tuple(records))
 
     async def fetch_job(self, job_id: str) -> Job:
@@ -385,6 +398,7 @@ class Lab:
     limits: Limits = field(default_factory=Limits)
     backend: Callable[[Path], LocalBackend] = LocalBackend
     run: Run = field(init=False)
+    watch: Callable[[Event], None] = lambda _: None  # told of every event at once
 
     address = staticmethod(address)
     action = staticmethod(action)
@@ -428,12 +442,24 @@ class Lab:
                     keeper=keeper,
                     limits=self.limits,
                     run=self.run,
-                    emitter=Emitter(self.run, events.append),
+                    emitter=Emitter(self.run, self._tell(events)),
                     stop=stop,
                 )
             except Exception as caught:
                 error = caught
         return Outcome(events, LocalBackend(self.folder / "state.json").read(), error, _now())
+
+    def _tell(self, events: list[Event]) -> Callable[[Event], None]:
+        def tell(event: Event) -> None:
+            events.append(event)
+            self.watch(event)
+
+        return tell
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """State and journal as they stand in the files."""
+        return read_snapshot(LocalBackend(self.folder / "state.json"))
 
     def recorded(self, name: str) -> Any:
         """What the stored state says of a component."""

@@ -144,14 +144,16 @@ def test_a_failure_skips_what_requires_it_and_nothing_else(lab) -> None:
     assert fold(outcome.events).skipped == {"shop/b#1": "shop/a#1", "shop/c#1": "shop/a#1"}
 
 
-@pytest.mark.parametrize("kind", ["stale", "still_running", "unknown"])
+@pytest.mark.parametrize("kind", ["stale", "still_running", "parked"])
 def test_every_bad_ending_skips_its_dependants(lab, kind) -> None:
     """What is not known to be there can't be built upon."""
     lab.platform.add("a", job_s=9000 if kind == "still_running" else 20)
-    if kind == "unknown":
+    if kind == "parked":
         lab.platform.components["id-a"].losses.append(OutcomeUnknown("lost"))
     lab.platform.add("b")
     first = lab.scale("a", 6, precondition={"replicas": 1} if kind == "stale" else {})
+    if kind == "parked":
+        first = lab.action("a", Verb.RESTART)
     outcome = lab.apply(lab.plan(first, lab.scale("b", 6, requires=[first.id])))
     assert outcome.endings()["shop/b#1"] is SKIPPED
     assert len(lab.platform.sent) == (0 if kind == "stale" else 1)
@@ -280,7 +282,7 @@ def test_a_rejection_of_a_component_without_a_record_has_nowhere_to_go(lab) -> N
 
 
 def test_a_wish_is_recorded_when_all_its_actions_are_done(lab) -> None:
-    """Not when the first is; and before its ending is told."""
+    """Not when the first is; and durably before its ending is told."""
     lab.platform.add("a", version="2.0.0")
     rollback = lab.action("a", Verb.ROLLBACK, parameters={"version": "1.9.0"}, goal={"version": "1.9.0"})
     scale = lab.scale("a", 6, 2, requires=[rollback.id])
@@ -288,12 +290,17 @@ def test_a_wish_is_recorded_when_all_its_actions_are_done(lab) -> None:
         WishUpdate("version", VersionPicture("1.9.0"), (rollback.id,)),
         WishUpdate("replicas", 6, (rollback.id, scale.id)),
     )
-    lab.platform.components["id-a"].refusals.clear()
-    outcome = lab.apply(lab.plan(rollback, scale, updates={"a": updates}))
+    stored: list[tuple[object, object]] = []
+
+    def look(event) -> None:
+        if event.type is COMPLETE:
+            wish = lab.snapshot.state.components[lab.address("a")].wish
+            stored.append((wish.picture, wish.replicas))
+
+    lab.watch = look
+    lab.apply(lab.plan(rollback, scale, updates={"a": updates}))
+    assert stored == [(VersionPicture("1.9.0"), None), (VersionPicture("1.9.0"), 6)]
     assert lab.recorded("a").wish.replicas == 6
-    saves = [n for n, event in enumerate(outcome.events) if event.type is EventType.STATE_SAVED]
-    endings = [n for n, event in enumerate(outcome.events) if event.type is COMPLETE]
-    assert [n + 1 for n in saves[1:]] == endings
 
 
 def test_a_wish_whose_action_failed_is_not_recorded(lab) -> None:
@@ -401,14 +408,29 @@ class FailingDisk(FileSystem):
         super().replace(source, target)
 
 
+class FullDisk(FailingDisk):
+    """No room for the journal or a second state once it is full."""
+
+    is_full = False
+
+    def fill(self) -> None:
+        self.is_full = True
+
+    def write(self, descriptor, data) -> int:
+        if self.is_full and b'"entries"' in bytes(data):
+            raise OSError(28, "No space left on device")
+        return super().write(descriptor, data)
+
+
 def test_a_state_that_can_not_be_saved_stops_what_has_not_begun(lab) -> None:
     """What runs ends and is told as it was; nothing new starts; the error surfaces at the end."""
-    disk = FailingDisk(1)
+    disk = FullDisk(1)
     lab.backend = lambda path: LocalBackend(path, files=disk)
     lab.limits = Limits(jobs_in_flight=2)
     for name in "abc":
         lab.platform.add(name, job_s=60 if name == "b" else 10)
-    outcome = lab.apply(lab.plan(*(lab.scale(name, 6) for name in "abc")))
+    plan = lab.plan(*(lab.scale(name, 6) for name in "abc"))
+    outcome = lab.apply(plan, before=lambda: _later(5, disk.fill))
     assert isinstance(outcome.error, StateError)
     assert outcome.endings() == {"shop/a#1": COMPLETE, "shop/b#1": COMPLETE, "shop/c#1": SKIPPED}
     assert outcome.data("shop/c#1") == {"because": "state_not_saved"}

@@ -288,19 +288,6 @@ def test_a_wish_that_came_true_during_a_conflict_is_satisfied(lab) -> None:
 # Errors of the request
 
 
-def test_a_lost_answer_is_unknown_and_never_repeated(lab) -> None:
-    """It may have been executed: the person is told, and nothing is sent again."""
-    lab.platform.add("cart", losses=[OutcomeUnknown("the answer was lost", hint="look at the console")])
-    outcome = lab.apply(lab.plan(lab.scale("cart", 6)))
-    assert outcome.data(ACTION) == {
-        "code": "outcome_unknown",
-        "message": "the answer was lost",
-        "hint": "look at the console",
-        "job_id": None,
-    }
-    assert len(lab.platform.sent) == 1
-
-
 @pytest.mark.parametrize(
     "error", [RequestRefused("quota"), NotFound("gone"), Unauthorized("token"), Throttled("slow"), Unreachable("dns")]
 )
