@@ -205,6 +205,19 @@ def protected_release(folder: Folder) -> None:
     folder.manifest(f"{SAME}  search: {{{gray}}}\n")
 
 
+def parked(folder: Folder) -> None:
+    """The connection broke while a restart was sent: nobody can tell whether it ran."""
+    folder.project.seed(SEED + "faults: [{kind: reset, method: POST, action: restart, times: 1}]\n")
+    folder.manifest(SAME)
+    folder.apply()
+    folder.manifest(SAME.replace("pay: {", 'pay: {restart: "2", '))
+    folder.apply()
+
+
+PARKED = "shop/pay#1.1@2"
+RESOLVE = f"state resolve {PARKED}"
+
+
 def damaged(folder: Folder) -> None:
     settled(folder)
     folder.damage_state()
@@ -336,6 +349,16 @@ ROWS = [
     Row("apply missing.plan", 1, edited, ERROR),
     Row("apply saved.plan", 1, saved_and_spoilt, ERROR),
     Row("apply saved.plan", 1, saved_for_elsewhere, ERROR),
+    Row("apply --resume", 0, edited, "events"),
+    Row("apply --resume", 3, parked, "events"),
+    Row("apply --resume", 5, edited, ERROR, locked=True),
+    Row("apply --resume", 1, damaged, ERROR),
+    Row("apply --resume saved.plan", 64, saved, ERROR),
+    Row("apply --resume --target shop/* --correct-drift", 64, edited, ERROR),
+    Row("apply --resume --approve scale_up", 64, edited, ERROR),
+    Row("drift", 2, parked),
+    Row("apply --auto-approve --on-failure stop", 3, failing, "events"),
+    Row("apply --auto-approve --on-failure never", 64, edited, ERROR),
     Row("apply", 64, edited, ERROR),
     Row("apply --target shop/* saved.plan", 64, saved, ERROR),
     Row("apply --correct-drift saved.plan", 64, saved, ERROR),
@@ -391,6 +414,8 @@ ROWS = [
     Row("drift --correct --auto-approve", 2, drifted, "events"),
     Row("drift --correct --auto-approve", 2, drifted_half_permitted, "events"),
     Row("drift --correct --auto-approve", 3, failing_correction, "events"),
+    Row("drift --correct --auto-approve --on-failure continue", 3, failing_correction, "events"),
+    Row("drift --on-failure continue", 64, drifted, ERROR),
     Row("drift --correct --auto-approve", 4, denied, "events"),
     Row("drift --correct --auto-approve", 5, drifted, ERROR, locked=True),
     Row("drift --correct", 7, drifted_with_permission, None, typed="no\n"),
@@ -404,6 +429,13 @@ ROWS = [
     Row("state pull", 0, settled, None),
     Row("state pull", 1, damaged, None),
     Row("state pull extra", 64, settled, None),
+    Row(f"{RESOLVE} --did-run --auto-approve", 0, parked, "resolution"),
+    Row(f"{RESOLVE} --did-not --reason looked --auto-approve", 0, parked, "resolution"),
+    Row(f"{RESOLVE} --did-not", 7, parked, None, typed="no\n"),
+    Row(f"{RESOLVE} --did-run --auto-approve", 1, settled, ERROR),
+    Row(f"{RESOLVE} --did-run --auto-approve", 5, parked, ERROR, locked=True),
+    Row(f"{RESOLVE} --did-run", 64, parked, ERROR),
+    Row(f"{RESOLVE} --did-run --did-not --auto-approve", 64, parked, ERROR),
     Row("rollout clear shop/cart 1.4.2 --reason tested", 0, rejected, None),
     Row("rollout clear shop/cart 9.9.9 --reason tested", 1, rejected, None),
     Row("rollout clear shop/cart 1.4.2 --reason tested", 1, fresh, None),
