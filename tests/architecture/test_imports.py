@@ -35,6 +35,7 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
     ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses"),
+    ("session",),
     ("workflow",),
     ("locating",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
@@ -56,6 +57,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rich": ("render",),
     "dateutil": ("freeze",),
     "filelock": ("backends",),
+    "psycopg": ("backends",),
+    "obstore": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),
 }
