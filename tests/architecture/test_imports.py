@@ -59,6 +59,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rich": ("render",),
     "dateutil": ("freeze",),
     "filelock": ("backends",),
+    "psycopg": ("backends",),
+    "obstore": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),
 }

@@ -339,7 +339,7 @@ class Shop:
             )
             if not plan.can_apply:
                 keeper.record_plan(plan)
-                keeper.save()
+                await keeper.finish()
                 return fold(events)
             async with self._connect() as platform:
                 await apply_plan(
