@@ -21,7 +21,8 @@ from statetool.schema import load_schema
 
 _FIELDS: Mapping[str, str] = {"state.path": "state_path", "guards.max_plan_age": "max_plan_age_s"}
 """Settings whose field is not called like the last part of their name."""
-_BY_RISK = "limits.parallelism."
+_SPLIT: Mapping[str, str] = {"limits.parallelism": "parallelism_of", "limits.job_timeout_s": "job_timeout_of"}
+"""Settings that may have a number for each risk or verb, and the field that holds these."""
 _NOT_SET = frozenset(
     {
         "manage",
@@ -80,8 +81,9 @@ def _find(settings: Settings, name: str, origin: str) -> Setting:
     if name.startswith("state.") and name != "state.path":
         backend, _, key = name.removeprefix("state.").partition(".")
         return Setting(name, getattr(settings.state.places[cast(BackendName, backend)], key) if key else None, origin)
-    if name.startswith(_BY_RISK):
-        return Setting(name, settings.parallelism_of[name.removeprefix(_BY_RISK)], origin)
+    whole, _, part = name.rpartition(".")
+    if whole in _SPLIT:
+        return Setting(name, getattr(settings, _SPLIT[whole])[part], origin)
     value = getattr(settings, _FIELDS.get(name, name.rpartition(".")[2]))
     if isinstance(value, Path):
         return Setting(name, _written(value, settings.root), origin)

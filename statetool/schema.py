@@ -38,6 +38,7 @@ SCHEMA_NAMES = (
     "rollout",
     "history",
     "lock",
+    "resolution",
 )
 
 

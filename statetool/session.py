@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from statetool import __version__, connection, surroundings
+from statetool.apply.ending import Ending
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.recovery import Recovered, recover
 from statetool.apply.run import Emitter, Limits, Run
@@ -25,7 +26,7 @@ from statetool.backends.snapshot import Snapshot, fold_into_state, read_snapshot
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType
-from statetool.core.interrupted import withhold_open
+from statetool.core.interrupted import describe_interruption, withhold_open
 from statetool.core.journal import OpenOperation
 from statetool.core.model import Observed
 from statetool.core.plan import Plan
@@ -38,12 +39,16 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = "1.0"
 
+OnFailure = Literal["stop", "continue"]
+_MAX_FAILURES: Mapping[OnFailure, int | None] = {"stop": 1, "continue": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """One project folder with its settings, and what it needs to reach the platform.
 
     `unsafe` lets a store keep the state that was found to let two writers in at once.
+    `on_failure` is --on-failure: when an apply starts nothing new. None: as the settings say.
     """
 
     settings: Settings
@@ -51,6 +56,7 @@ class Project:
     allowed_hosts: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict)
     unsafe: bool = False
+    on_failure: OnFailure | None = None
 
     @property
     def backend(self) -> Backend:
@@ -61,7 +67,15 @@ class Project:
     def limits(self) -> Limits:
         s = self.settings
         return Limits(
-            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
+            parallelism=s.parallelism,
+            jobs_in_flight=s.jobs_in_flight,
+            max_failures=s.max_failures if self.on_failure is None else _MAX_FAILURES[self.on_failure],
+            job_timeout_s=s.job_timeout_s,
+            poll_interval_s=s.poll_interval_s,
+            parallelism_of=s.parallelism_of,
+            job_timeout_of=s.job_timeout_of,
+            retries=s.retries,
+            quiet_period_s=s.quiet_period_s,
         )
 
 
@@ -131,8 +145,17 @@ class Session:
         there. Raises Interrupted where a signal ended it, PlatformError, StateError."""
         if not self.open_operations or self.state is None:
             return self, ()
+        self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
         recovered = run_interruptibly(self._recover(self.state))
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
+
+    def close(self, operation: OpenOperation, ending: Ending) -> None:
+        """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
+        assert self.state is not None, "what was sent was sent with a state"
+        keeper = self._keeper(self.state)
+        keeper.take_over(operation.intent)
+        keeper.record_ending(operation.intent.action, ending)
+        run_interruptibly(keeper.finish())
 
     async def _recover(self, state: StateFile) -> tuple[Recovered, ...]:
         stop = asyncio.Event()

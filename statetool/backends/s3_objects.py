@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from statetool.backends.places import S3Place
 from statetool.endpoints import is_loopback
-from statetool.errors import StateError, StateUnreachable, UsageError
+from statetool.errors import StateError, StateUnreachable, StateUnsafe, UsageError
 
 try:
     import obstore
@@ -239,9 +239,8 @@ class Objects:
 
     def _tag(self, name: str, tag: str | None) -> str:
         if not tag:
-            raise StateError(
+            raise StateUnsafe(
                 f"{self.location}: the store gave no ETag for {name}, so nothing can be compared there",
-                code="state_unsafe",
                 hint="keep the state in postgres or http instead",
             )
         return tag

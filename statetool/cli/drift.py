@@ -18,6 +18,7 @@ from statetool.core.plan_document import plan_to_shown_document
 from statetool.errors import UsageError
 from statetool.render.drift import render_drift
 from statetool.render.json import render_document
+from statetool.session import OnFailure, Project
 from statetool.workflow import Request, apply_manifests, find_drift
 
 
@@ -34,19 +35,25 @@ def drift(
     auto_approve: bool,
     approval: Approval | None,
     parallelism: int | None,
+    on_failure: OnFailure | None,
     lock_timeout: float | None,
     **planning: Any,
 ) -> int:
     """Report everything that is not as it was last applied. Exit 2 where something is found."""
     request = PlanningOptions(**planning).request("drift", correct=correct)
     if correct:
+        if console.is_json:
+            console.json_mode = "lines"
         request = replace(request, approval=None if auto_approve else approval)
-        approved = auto_approve or approval is not None
-        return _correct(console, request, approved, parallelism, lock_timeout or 0.0)
+        ensure_can_approve(console, auto_approve=auto_approve or approval is not None)
+        project = open_project({"limits.parallelism": parallelism}, on_failure)
+        warn_of_ephemeral_state(console, project)
+        return _correct(console, project, request, auto_approve or approval is not None, lock_timeout or 0.0)
     _ensure_only_read(
         auto_approve=auto_approve,
         approve=approval,
         parallelism=parallelism,
+        on_failure=on_failure,
         lock_timeout=lock_timeout,
         unsafe_no_lock=is_unsafe(),
     )
@@ -66,14 +73,7 @@ def drift(
     return drift_exit_code(found)
 
 
-def _correct(
-    console: Console, request: Request, auto_approve: bool, parallelism: int | None, lock_timeout_s: float
-) -> int:
-    if console.is_json:
-        console.json_mode = "lines"
-    ensure_can_approve(console, auto_approve=auto_approve)
-    project = open_project({"limits.parallelism": parallelism})
-    warn_of_ephemeral_state(console, project)
+def _correct(console: Console, project: Project, request: Request, auto_approve: bool, lock_timeout_s: float) -> int:
     outcome = run(
         console,
         project,

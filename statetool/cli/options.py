@@ -201,7 +201,7 @@ def lock_options(command: Decorated) -> Decorated:
 
 
 def run_options(command: Decorated) -> Decorated:
-    """How an apply goes: arrive as auto_approve, approval, parallelism, lock_timeout."""
+    """How an apply goes: arrive as auto_approve, approval, parallelism, on_failure, lock_timeout."""
     for decorate in reversed(
         (
             option("--auto-approve", is_flag=True, help="Do not ask."),
@@ -213,6 +213,11 @@ def run_options(command: Decorated) -> Decorated:
                 help="Do not ask, and run only actions of these risks, as in scale_up,traffic:10.",
             ),
             option("--parallelism", type=int, metavar="N", help="Changing requests at once [default: 10]."),
+            option(
+                "--on-failure",
+                type=click.Choice(["stop", "continue"]),
+                help="Start nothing new after a failure, or what does not need it [default: limits.max_failures].",
+            ),
             lock_options,
         )
     ):

@@ -23,7 +23,7 @@ from statetool.core.model import Address
 from statetool.core.plan import PlanMode
 from statetool.core.selection import Selection, parse_selectors
 from statetool.errors import UsageError
-from statetool.session import Project
+from statetool.session import OnFailure, Project
 from statetool.workflow import Request
 
 
@@ -55,7 +55,7 @@ class PlanningOptions:
         )
 
 
-def open_project(flags: Mapping[str, object] | None = None) -> Project:
+def open_project(flags: Mapping[str, object] | None = None, on_failure: OnFailure | None = None) -> Project:
     """The project of this folder, ready to talk to the platform. Raises InvalidInput, UsageError."""
     settings = load_settings(Path(), os.environ, flags or {})
     return Project(
@@ -64,6 +64,7 @@ def open_project(flags: Mapping[str, object] | None = None) -> Project:
         allowed_hosts=allowed_hosts(os.environ),
         environ=os.environ,
         unsafe=is_unsafe(),
+        on_failure=on_failure,
     )
 
 

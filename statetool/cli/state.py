@@ -10,6 +10,7 @@ from statetool.cli.console import Console
 from statetool.cli.options import complete_address, json_option, option
 from statetool.cli.project import open_offline, parse_address, timezone_of
 from statetool.cli.state_changes import migrate, mv, push, rm
+from statetool.cli.state_resolve import resolve
 from statetool.cli.state_view import show_state
 from statetool.core.state_document import recorded_to_json, state_to_document
 from statetool.housekeeping import read_recorded, read_state
@@ -70,5 +71,5 @@ def history(console: Console) -> None:
         console.out(render_history(serials, timezone=timezone_of(project)))
 
 
-for command in (push, rm, mv, migrate):
+for command in (push, rm, mv, migrate, resolve):
     state.add_command(command)

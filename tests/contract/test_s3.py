@@ -211,18 +211,28 @@ def test_a_dead_holder_is_taken_over_once_it_was_watched_for_its_ttl(each: Bucke
             assert [(one.who, one.fence) for one in told if one] == [("ann@builder", lost.fence)]
             assert lease.fence > lost.fence
             assert numbers(backend.read_journal()) == [1]
-            for act in (
-                lambda: dead.append(numbered(66), lost),
-                lambda: dead.replace_journal(numbered(67), lost),
-                lambda: dead.write(state, content(2), lost),
-            ):
-                with pytest.raises(LeaseLost, match=r"taken over by bob@builder .*fence 2"):
-                    act()
+            with pytest.raises(LeaseLost, match=r"taken over by bob@builder .*fence 2"):
+                dead.append(numbered(66), lost)
             backend.append(numbered(2), lease)
             assert numbers(backend.read_journal()) == [1, 2]
             assert backend.write(state, content(3), lease).serial == 2
     # The dead one came to its end inside, and gave back nothing that is not its own.
     assert numbers(each.client().read_journal()) == [1, 2]
+
+
+@pytest.mark.parametrize("act", ["write", "append", "replace"])
+def test_a_holder_that_was_taken_over_is_refused_whatever_its_clock_says(bucket: Bucket, act: str) -> None:
+    """With the first thing it does: the register is asked, for its lease still looks good to itself."""
+    with died(bucket) as (dead, lost), bucket.client().lock(info("bob"), 100, silent):
+        assert lost.loss is None
+        with pytest.raises(LeaseLost, match="taken over by bob@builder"):
+            if act == "write":
+                dead.write(None, content(1), lost)
+            elif act == "append":
+                dead.append(numbered(1), lost)
+            else:
+                dead.replace_journal(numbered(1), lost)
+        assert (dead.read(), dead.read_journal()) == (None, ())
 
 
 def test_what_a_stale_holder_puts_late_is_never_read(bucket: Bucket) -> None:

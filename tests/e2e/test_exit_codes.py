@@ -212,6 +212,19 @@ def pulled(folder: Folder) -> None:
     folder.project.write("edited.json", json.dumps({**state, "serial": state["serial"] + 1, "components": {}}))
 
 
+def parked(folder: Folder) -> None:
+    """The connection broke while a restart was sent: nobody can tell whether it ran."""
+    folder.project.seed(SEED + "faults: [{kind: reset, method: POST, action: restart, times: 1}]\n")
+    folder.manifest(SAME)
+    folder.apply()
+    folder.manifest(SAME.replace("pay: {", 'pay: {restart: "2", '))
+    folder.apply()
+
+
+PARKED = "shop/pay#1.1@2"
+RESOLVE = f"state resolve {PARKED}"
+
+
 def damaged(folder: Folder) -> None:
     settled(folder)
     folder.damage_state()
@@ -343,6 +356,16 @@ ROWS = [
     Row("apply missing.plan", 1, edited, ERROR),
     Row("apply saved.plan", 1, saved_and_spoilt, ERROR),
     Row("apply saved.plan", 1, saved_for_elsewhere, ERROR),
+    Row("apply --resume", 0, edited, "events"),
+    Row("apply --resume", 3, parked, "events"),
+    Row("apply --resume", 5, edited, ERROR, locked=True),
+    Row("apply --resume", 1, damaged, ERROR),
+    Row("apply --resume saved.plan", 64, saved, ERROR),
+    Row("apply --resume --target shop/* --correct-drift", 64, edited, ERROR),
+    Row("apply --resume --approve scale_up", 64, edited, ERROR),
+    Row("drift", 2, parked),
+    Row("apply --auto-approve --on-failure stop", 3, failing, "events"),
+    Row("apply --auto-approve --on-failure never", 64, edited, ERROR),
     Row("apply", 64, edited, ERROR),
     Row("apply --target shop/* saved.plan", 64, saved, ERROR),
     Row("apply --correct-drift saved.plan", 64, saved, ERROR),
@@ -398,6 +421,8 @@ ROWS = [
     Row("drift --correct --auto-approve", 2, drifted, "events"),
     Row("drift --correct --auto-approve", 2, drifted_half_permitted, "events"),
     Row("drift --correct --auto-approve", 3, failing_correction, "events"),
+    Row("drift --correct --auto-approve --on-failure continue", 3, failing_correction, "events"),
+    Row("drift --on-failure continue", 64, drifted, ERROR),
     Row("drift --correct --auto-approve", 4, denied, "events"),
     Row("drift --correct --auto-approve", 5, drifted, ERROR, locked=True),
     Row("drift --correct", 7, drifted_with_permission, None, typed="no\n"),
@@ -438,6 +463,13 @@ ROWS = [
     Row("lock show extra", 64, settled, ERROR),
     Row("force-unlock some-id --reason gone --auto-approve", 1, settled, None),
     Row("force-unlock some-id --auto-approve", 64, settled, None),
+    Row(f"{RESOLVE} --did-run --auto-approve", 0, parked, "resolution"),
+    Row(f"{RESOLVE} --did-not --reason looked --auto-approve", 0, parked, "resolution"),
+    Row(f"{RESOLVE} --did-not", 7, parked, None, typed="no\n"),
+    Row(f"{RESOLVE} --did-run --auto-approve", 1, settled, ERROR),
+    Row(f"{RESOLVE} --did-run --auto-approve", 5, parked, ERROR, locked=True),
+    Row(f"{RESOLVE} --did-run", 64, parked, ERROR),
+    Row(f"{RESOLVE} --did-run --did-not --auto-approve", 64, parked, ERROR),
     Row("rollout clear shop/cart 1.4.2 --reason tested", 0, rejected, None),
     Row("rollout clear shop/cart 9.9.9 --reason tested", 1, rejected, None),
     Row("rollout clear shop/cart 1.4.2 --reason tested", 1, fresh, None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from statetool.apply.run import Limits
 from statetool.backends.places import HttpPlace, LocalPlace, PostgresPlace, S3Place
 from statetool.config import (
     SANDBOX_PROJECT_ID,
@@ -18,10 +20,11 @@ from statetool.config import (
     load_settings,
 )
 from statetool.config_reader import DEFAULTS
-from statetool.core.plan import Risk
+from statetool.core.plan import Risk, Verb
 from statetool.errors import Diagnostic, InvalidInput, UsageError
 from statetool.freeze import Window
 from statetool.schema import load_schema
+from statetool.session import Project
 from statetool.state_places import StatePlaces
 
 PROJECT = "00112233445566778899aabbccddeeff"
@@ -76,8 +79,11 @@ def test_defaults(tmp_path: Path) -> None:
         reads_per_second=20,
         writes_per_minute=300,
         max_failures=5,
+        retries=0,
         job_timeout_s=1200,
+        job_timeout_of={},
         poll_interval_s=5,
+        quiet_period_s=90,
         max_plan_age_s=86400,
         max_share=30,
         max_scale_down=50,
@@ -145,6 +151,8 @@ limits:
   max_failures: 2
   job_timeout_s: 60
   poll_interval_s: 0.05
+  retries: 1
+  quiet_period_s: 0
 guards:
   max_plan_age: 90m
   max_share: 20
@@ -197,8 +205,11 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
         reads_per_second=2.5,
         writes_per_minute=10,
         max_failures=2,
+        retries=1,
         job_timeout_s=60,
+        job_timeout_of={},
         poll_interval_s=0.05,
+        quiet_period_s=0,
         max_plan_age_s=5400,
         max_share=20,
         max_scale_down=25,
@@ -250,6 +261,28 @@ def test_parallelism_by_risk(tmp_path: Path) -> None:
     settings = load(tmp_path, text, flags={"limits.parallelism": 2})
     assert (settings.parallelism, settings.parallelism_of) == (2, {})
     assert [name for name in settings.origins if "parallelism" in name] == ["limits.parallelism"]
+
+
+def test_time_limits_by_verb(tmp_path: Path) -> None:
+    """The same for jobs; without `default` the others have the usual limit."""
+    settings = load(tmp_path, SANDBOX + "limits: {job_timeout_s: {upgrade: 3600, restart: 0.5}}\n")
+    assert (settings.job_timeout_s, settings.job_timeout_of) == (1200, {"upgrade": 3600, "restart": 0.5})
+    assert settings.origins["limits.job_timeout_s"] == "default"
+    assert settings.origins["limits.job_timeout_s.upgrade"] == "statetool.yaml:3:35"
+    limits = Project(settings, None).limits
+    assert [limits.job_timeout_for(verb) for verb in (Verb.UPGRADE, Verb.RESTART, Verb.SCALE)] == [3600, 0.5, 1200]
+
+
+def test_limits_reach_a_run_as_written(tmp_path: Path) -> None:
+    """Each of them; --on-failure stands above max_failures."""
+    text = (
+        SANDBOX + "limits: {max_failures: 3, retries: 2, quiet_period_s: 7, job_timeout_s: {default: 60, scale: 5}}\n"
+    )
+    project = Project(load(tmp_path, text), None)
+    expected = Limits(max_failures=3, retries=2, quiet_period_s=7, job_timeout_s=60, job_timeout_of={"scale": 5})
+    assert project.limits == expected
+    assert replace(project, on_failure="stop").limits == replace(expected, max_failures=1)
+    assert replace(project, on_failure="continue").limits == replace(expected, max_failures=None)
 
 
 def test_a_freeze_takes_the_time_zone_of_the_project(tmp_path: Path) -> None:
@@ -364,6 +397,11 @@ BAD: list[tuple[str, str, str, int, int]] = [
     ("parallelism as a list", SANDBOX + "limits: {parallelism: [1]}\n", "wrong_type", 3, 23),
     ("parallelism 0", SANDBOX + "limits: {parallelism: 0}\n", "out_of_range", 3, 23),
     ("parallelism as text", SANDBOX + "limits: {parallelism: '4'}\n", "wrong_type", 3, 23),
+    ("time limit by risk", SANDBOX + "limits: {job_timeout_s: {revert: 10}}\n", "unknown_key", 3, 26),
+    ("time limit of nothing", SANDBOX + "limits: {job_timeout_s: {scale: 0}}\n", "out_of_range", 3, 33),
+    ("retries without end", SANDBOX + "limits: {retries: 11}\n", "out_of_range", 3, 19),
+    ("retries as a switch", SANDBOX + "limits: {retries: yes}\n", "wrong_type", 3, 19),
+    ("a quiet day", SANDBOX + "limits: {quiet_period_s: 86400}\n", "out_of_range", 3, 26),
     ("polling too often", SANDBOX + "limits: {poll_interval_s: 0.01}\n", "out_of_range", 3, 27),
     ("infinite time limit", SANDBOX + "limits: {job_timeout_s: 1e999}\n", "out_of_range", 3, 25),
     ("section without value", SANDBOX + "limits:\n", "null_value", 3, 8),
