@@ -17,7 +17,6 @@ from statetool.render import words
 from statetool.render.json import FORMAT_VERSION
 from statetool.render.layout import Page, cell
 
-_MOST_NAMED = 10
 _NOT_KNOWN = "whether it is locked can't be seen without taking the lock: this backend does not show it"
 
 
@@ -52,17 +51,9 @@ def render_difference(difference: StateDifference) -> str:
     counts = f"{len(came)} added, {len(changed)} changed, {len(went)} removed"
     page.line(cell(f"Serial {before} would be replaced by serial {after}: {counts}."))
     kinds = (("added", came), ("changed", changed), ("removed", went))
-    rows = [
-        [cell(kind), cell(words.names_text(list(part)[:_MOST_NAMED]) + _more(len(part)))]
-        for kind, part in kinds
-        if part
-    ]
+    rows = [[cell(kind), cell(words.names_text(part))] for kind, part in kinds if part]
     page.table(rows, keep=1)
     return page.text()
-
-
-def _more(count: int) -> str:
-    return f" and {count - _MOST_NAMED} more" if count > _MOST_NAMED else ""
 
 
 def render_holder(holder: LockInfo, *, timezone: ZoneInfo | None = None) -> str:
