@@ -143,28 +143,31 @@ class Session:
     def take_up(self) -> tuple[Session, tuple[Recovered, ...]]:
         """Find out what became of everything an earlier run left open, and record it: the session that goes on from
         there. Raises Interrupted where a signal ended it, PlatformError, StateError."""
-        if not self.open_operations or self.state is None:
+        if not self.open_operations:
             return self, ()
         self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
-        recovered = run_interruptibly(self._recover(self.state))
+        recovered = run_interruptibly(self._recover())
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
 
     def close(self, operation: OpenOperation, ending: Ending) -> None:
         """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
-        assert self.state is not None, "what was sent was sent with a state"
-        keeper = self._keeper(self.state)
+        keeper = self._keeper(self._start())
         keeper.take_over(operation.intent)
         keeper.record_ending(operation.intent.action, ending)
         run_interruptibly(keeper.finish())
 
-    async def _recover(self, state: StateFile) -> tuple[Recovered, ...]:
+    def _start(self) -> StateFile:
+        """What is stored; a raw action may have been sent before there was anything to record."""
+        return self.state or new_state(surroundings.new_id(), __version__)
+
+    async def _recover(self) -> tuple[Recovered, ...]:
         stop = asyncio.Event()
         async with connect(self.project) as platform:
             with stop_on_signals(stop, self.emitter):
                 recovered = await recover(
                     self.snapshot.journal,
                     platform=platform,
-                    keeper=self._keeper(state),
+                    keeper=self._keeper(self._start()),
                     limits=self.project.limits,
                     run=self.run,
                     emitter=self.emitter,
