@@ -22,12 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from contention_judge import BATCH, Record
-from contract_backends import open_client
 from contract_kit import CART, info, silent, with_cart
 
 from statetool.backends import Backend, JournalEntry
 from statetool.backends.lease import Lease, boot_clock
-from statetool.backends.places import Place
 from statetool.core.state import StateFile, new_state
 from statetool.errors import LeaseLost, StateConflict, StateError
 
@@ -73,22 +71,27 @@ class Log:
         return self.path.read_bytes().count(f'{{"event": "{event}"'.encode()) if self.path.exists() else 0
 
 
-def contend(place: Place, log: Log, role: Role, ttl_s: float) -> None:
+def sleep_less(seconds: float) -> None:
+    """How contenders wait."""
+    time.sleep(min(seconds, LONGEST_SLEEP_S))
+
+
+def contend(open_client: Callable[[], Backend], log: Log, role: Role) -> None:
     """Take the lock once, and do what the role says. Every failure is noted."""
     try:
-        backend = open_client(place, ttl_s=ttl_s, sleep=lambda seconds: time.sleep(min(seconds, LONGEST_SLEEP_S)))
+        backend = open_client()
         while not _hold_once(backend, log, role):
             pass  # the lock was lost through no fault of its own: a machine too busy to renew it
     except BaseException as error:
         log.note("failed", fence=0, error=f"{role}: {type(error).__name__}: {error}")
 
 
-def break_lock(place: Place, log: Log, holder: int) -> None:
+def break_lock(open_client: Callable[[], Backend], log: Log, holder: int) -> None:
     """End the lock of that process by force, unless somebody else has it already."""
     try:
         log.note("broken", whose=holder)
         with contextlib.suppress(StateError):
-            open_client(place).break_lock(f"lock-{holder}", "it does not move")
+            open_client().break_lock(f"lock-{holder}", "it does not move")
     except BaseException as error:
         log.note("failed", fence=0, error=f"{Role.BREAKS}: {type(error).__name__}: {error}")
 

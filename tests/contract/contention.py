@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from contender import Log, Role, break_lock, contend
+from contender import Log, Role, break_lock, contend, sleep_less
 from contention_judge import Verdict, judge
 from contract_backends import Kind, open_client
 
 import statetool
+from statetool.backends import Backend
 from statetool.backends.places import HttpPlace, LocalPlace, Place, PostgresPlace, S3Place
 from statetool.core.model import Secret
 
@@ -41,7 +42,7 @@ class Contest:
     """What is held. In every round one contender is killed inside, and one is stopped where `stops`.
 
     `ttl_s` is for how long a lock lasts that is not renewed. `forces`: locks never end by themselves, so those of the
-    killed and the stopped are broken.
+    killed and the stopped are broken. `unsafe`: the store may be one that does not keep two writers apart.
     """
 
     place: Place
@@ -51,9 +52,12 @@ class Contest:
     ttl_s: float
     stops: bool
     forces: bool
+    unsafe: bool
 
 
-def hold_contest(kind: Kind, folder: Path, *, rounds: int, contenders: int, ttl_s: float = 2.0) -> Verdict:
+def hold_contest(
+    kind: Kind, folder: Path, *, rounds: int, contenders: int, ttl_s: float = 2.0, unsafe: bool = False
+) -> Verdict:
     """Hold a contest at a fresh place of that kind. Raises AssertionError where it could not be held."""
     place = kind.new_place(folder)
     contest = Contest(
@@ -64,6 +68,7 @@ def hold_contest(kind: Kind, folder: Path, *, rounds: int, contenders: int, ttl_
         ttl_s=ttl_s,
         stops=kind.can_force,
         forces=not open_client(place).capabilities.expires,
+        unsafe=unsafe,
     )
     process = subprocess.run(
         [sys.executable, "-c", "import contention; contention.main()"],
@@ -124,7 +129,11 @@ class Herd:
         if gate is not None and opening is not None:
             os.close(opening)
             os.read(gate, 1)  # until all have started
-        contend(self._contest.place, self._log, role, self._contest.ttl_s)
+        contend(self._open, self._log, role)
+
+    def _open(self) -> Backend:
+        contest = self._contest
+        return open_client(contest.place, ttl_s=contest.ttl_s, sleep=sleep_less, unsafe=contest.unsafe)
 
     def _start(self, role: Role, work: Callable[[], None]) -> int:
         pid = os.fork()
@@ -160,7 +169,7 @@ class Herd:
             self._running.pop(pid, None)
         is_dead = os.WIFSIGNALED(status)
         if self._contest.forces and (is_dead or os.WIFSTOPPED(status)):
-            self._start(Role.BREAKS, partial(break_lock, self._contest.place, self._log, pid))
+            self._start(Role.BREAKS, partial(break_lock, self._open, self._log, pid))
         return True
 
     def _wake_overtaken(self) -> None:

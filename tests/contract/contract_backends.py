@@ -34,8 +34,12 @@ def open_client(
     ttl_s: float = TTL_S,
     clock: Callable[[], float] = boot_clock,
     sleep: Callable[[float], None] = time.sleep,
+    unsafe: bool = False,
 ) -> Backend:
-    """A client of the state at a place. `ttl_s` counts for backends whose locks run out."""
+    """A client of the state at a place. `ttl_s` counts for backends whose locks run out.
+
+    `unsafe` skips the trial whether the store keeps two writers apart.
+    """
     if isinstance(place, LocalPlace):
         from statetool.backends.local import LocalBackend
 
@@ -43,14 +47,14 @@ def open_client(
     if isinstance(place, HttpPlace):
         from statetool.backends.http import HttpBackend
 
-        return HttpBackend(place, clock=clock, sleep=sleep)
+        return HttpBackend(place, clock=clock, sleep=sleep, unsafe=unsafe)
     if isinstance(place, PostgresPlace):
         from statetool.backends.postgres import PostgresBackend
 
         return PostgresBackend(place, ttl_s=ttl_s, clock=clock, sleep=sleep)
     from statetool.backends.s3 import S3Backend
 
-    return S3Backend(place, ttl_s=ttl_s, clock=clock, sleep=sleep)
+    return S3Backend(place, ttl_s=ttl_s, clock=clock, sleep=sleep, unsafe=unsafe)
 
 
 @dataclass(frozen=True, slots=True)

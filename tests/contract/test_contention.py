@@ -10,6 +10,7 @@ import pytest
 from contention import hold_contest
 from contention_judge import judge
 from contract_backends import KINDS, Kind
+from s3_servers import CarelessStore, place, served
 
 SHORT = [kind for kind in KINDS if kind.name in ("local", "postgres", "s3-seaweedfs", "http-gitlab")]
 """One for each backend; all of them are in `benches/contention.py`."""
@@ -23,6 +24,16 @@ def test_never_two_holders(kind: Kind, tmp_path: Path) -> None:
     assert verdict.takeovers >= (4 if kind.can_force else 2)
     assert verdict.refusals == (2 if kind.can_force else 0)
     assert verdict.acquisitions >= 2 * 7
+
+
+@pytest.mark.xdist_group("s3-seaweedfs")
+def test_two_holders_are_noticed(tmp_path: Path) -> None:
+    """Where a store ignores conditions, and nobody asked it before whether it does."""
+    store = CarelessStore("if-match", "if-none-match")
+    with served(store.answer) as endpoint:
+        careless = Kind("careless", lambda _: place(endpoint, "team"), refuses_late=False)
+        verdict = hold_contest(careless, tmp_path, rounds=1, contenders=6, unsafe=True)
+    assert verdict.violations
 
 
 def history() -> list[dict[str, Any]]:
