@@ -577,7 +577,7 @@ def test_every_setting_has_a_value_and_an_origin(shop: ProjectFolder) -> None:
     assert settings["platform.project_id"] == ("f" * 32, "environment HW_PROJECT_ID")
     assert settings["limits.parallelism"] == (10, "default")
     assert settings["limits.poll_interval_s"] == (0.05, "statetool.yaml:5:20")
-    assert settings["timezone"] == ("Asia/Shanghai", "statetool.yaml:5:11")
+    assert settings["timezone"] == ("Asia/Shanghai", "statetool.yaml:6:11")
     assert document["credentials"] == {"kind": "access_key", "origin": "environment HW_ACCESS_KEY"}
     assert document["allowed_hosts"]["hosts"] == ["a.example", "b.example"]
     assert document["state_location"] == str(shop.root / ".statetool/state.json")
