@@ -35,10 +35,11 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
     ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses"),
+    ("session",),
     ("workflow",),
     ("locating",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
-    ("takeover",),
+    ("takeover", "resolving"),
     ("cli",),
     ("__main__",),
 )
