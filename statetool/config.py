@@ -16,12 +16,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
+from statetool.backends.places import BackendName, LocalPlace, Place
 from statetool.config_reader import CONFIG_FILE, SettingsReader, bad_variable
 from statetool.core.credentials import AuthMode
 from statetool.endpoints import check_url, is_host, is_loopback, region_of
 from statetool.errors import Diagnostic, InvalidInput
 from statetool.freeze import Window, parse_windows
 from statetool.manifest.files import ManifestFile, read_file
+from statetool.state_places import StatePlaces, find_places
 
 CLOUD_DOMAIN = "myhuaweicloud.com"
 SANDBOX_PROJECT_ID = "0123456789abcdef0123456789abcdef"
@@ -57,7 +59,7 @@ class Settings:
     iam_endpoint: str
     abort: Literal["rollback", "rollback_current"]
     gray_rule_body: Literal["flat", "gray_release", "deploy_strategy"]
-    state_path: Path
+    state: StatePlaces
     manifests: tuple[Path, ...]
     parallelism: int
     parallelism_of: Mapping[str, int]
@@ -80,6 +82,17 @@ class Settings:
     freeze_from: Path | None
     timezone: str | None
     origins: Mapping[str, str]
+
+    @property
+    def state_path(self) -> Path:
+        """The state's file, should the local backend keep it."""
+        place = self.state.places["local"]
+        assert isinstance(place, LocalPlace)
+        return place.path
+
+    def place_of(self, name: BackendName) -> Place:
+        """Where that backend keeps the state. Raises StateError where it is not configured, or not to be trusted."""
+        return self.state.place_of(name)
 
     @property
     def managed(self) -> frozenset[str] | None:
@@ -151,6 +164,14 @@ def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(hosts)
 
 
+def _hosts_allowed_by(reader: SettingsReader) -> frozenset[str]:
+    """None where the variable is badly written: whoever needs it says so."""
+    try:
+        return allowed_hosts(reader.environ)
+    except InvalidInput:
+        return frozenset()
+
+
 def _file_bytes(root: Path) -> bytes:
     """What stands in statetool.yaml. Raises InvalidInput where it can't be read."""
     path = root / CONFIG_FILE
@@ -165,7 +186,6 @@ def _file_bytes(root: Path) -> bytes:
 
 def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
     region = reader.find("platform.region")
-    reader.find("state.backend")  # for its origin: only `local` passes the schema
     endpoint, sandbox_path = _find_endpoint(reader, root, region.value if region else None, offline)
     region_name = region.value if region else _region_of(reader, endpoint)
     timezone, shared = _find_timezone(reader), reader.find("guards.freeze_from")
@@ -183,7 +203,7 @@ def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
         iam_endpoint=_find_iam_endpoint(reader, endpoint, region_name),
         abort=cast(Literal["rollback", "rollback_current"], reader.get("platform.abort")),
         gray_rule_body=reader.get("platform.gray_rule_body"),
-        state_path=root / str(reader.get("state.path")),
+        state=find_places(reader, root, _hosts_allowed_by(reader)),
         manifests=tuple(root / location for location in reader.get("manifests")),
         parallelism=int(parallelism),
         parallelism_of=MappingProxyType({risk: int(number) for risk, number in parallelism_of.items()}),

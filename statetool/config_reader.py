@@ -26,6 +26,11 @@ DEFAULTS: Mapping[str, object] = {
     "platform.gray_rule_body": "flat",
     "state.backend": "local",
     "state.path": ".statetool/state.json",
+    "state.http.lock_method": "LOCK",
+    "state.http.unlock_method": "UNLOCK",
+    "state.http.update_method": "POST",
+    "state.postgres.url": "postgresql://",
+    "state.postgres.schema": "statetool",
     "manifests": ["manifests/"],
     "limits.parallelism": 10,
     "limits.jobs_in_flight": 50,
@@ -45,6 +50,15 @@ DEFAULTS: Mapping[str, object] = {
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "platform.region": ("HW_REGION_NAME",),
     "platform.project_id": ("HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
+    # As GitLab's job templates set them for Terraform.
+    "state.http.address": ("TF_HTTP_ADDRESS",),
+    "state.http.lock_address": ("TF_HTTP_LOCK_ADDRESS",),
+    "state.http.unlock_address": ("TF_HTTP_UNLOCK_ADDRESS",),
+    "state.http.lock_method": ("TF_HTTP_LOCK_METHOD",),
+    "state.http.unlock_method": ("TF_HTTP_UNLOCK_METHOD",),
+    "state.http.update_method": ("TF_HTTP_UPDATE_METHOD",),
+    "state.s3.region": ("AWS_REGION",),
+    "state.s3.endpoint": ("AWS_ENDPOINT_URL",),
 }
 
 
@@ -65,6 +79,7 @@ class SettingsReader:
     origins: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     _file: dict[str, tuple[Node, SourceMark]] = field(default_factory=dict)
+    _sections: dict[str, SourceMark] = field(default_factory=dict)
 
     def read(self, data: bytes) -> None:
         """Check what statetool.yaml holds against its schema, and keep the values that passed."""
@@ -95,6 +110,7 @@ class SettingsReader:
         if name in self.refused:
             return
         if isinstance(node, MapNode):
+            self._sections[name] = SourceMark(CONFIG_FILE, node.line, node.column)
             for key, entry in node.entries.items():
                 self._keep(entry.node, f"{name}.{key}" if name else key)
             return
@@ -125,6 +141,11 @@ class SettingsReader:
     def names_under(self, name: str) -> list[str]:
         """What the file holds under a name whose keys are free to choose, as names of their own."""
         return [known for known in self._file if known.startswith(f"{name}.")]
+
+    def section(self, name: str) -> Value | None:
+        """The map of that name, be it an empty one, by its place in the file only."""
+        mark = self._sections.get(name)
+        return Value(None, str(mark), mark) if mark else None
 
     def is_absent(self, name: str) -> bool:
         """Whether a name that was not found is truly missing, not written wrongly or in a file that can't be read."""

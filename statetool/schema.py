@@ -36,6 +36,8 @@ SCHEMA_NAMES = (
     "explanation",
     "refresh",
     "rollout",
+    "history",
+    "lock",
     "resolution",
 )
 

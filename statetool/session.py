@@ -32,6 +32,7 @@ from statetool.core.model import Observed
 from statetool.core.plan import Plan
 from statetool.core.state import StateFile, new_state
 from statetool.errors import Interrupted
+from statetool.locking import hold_lock
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
@@ -46,6 +47,7 @@ _MAX_FAILURES: Mapping[OnFailure, int | None] = {"stop": 1, "continue": None}
 class Project:
     """One project folder with its settings, and what it needs to reach the platform.
 
+    `unsafe` lets a store keep the state that was found to let two writers in at once.
     `on_failure` is --on-failure: when an apply starts nothing new. None: as the settings say.
     """
 
@@ -53,11 +55,13 @@ class Project:
     credentials: Credentials | None
     allowed_hosts: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict)
+    unsafe: bool = False
     on_failure: OnFailure | None = None
 
     @property
     def backend(self) -> Backend:
-        return open_backend("local", self.settings.state_path)
+        """The backend in use. Raises StateError where its place must not have credentials."""
+        return open_backend(self.settings.place_of(self.settings.state.backend), unsafe=self.unsafe)
 
     @property
     def limits(self) -> Limits:
@@ -177,9 +181,8 @@ def open_session(
 ) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
-    backend = project.backend
     info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
+    with hold_lock(lambda: project.backend, info, lock_timeout_s, on_lock_wait) as (backend, lease):
         events, emitter = _record_events(run, emit)
         snapshot = fold_into_state(backend, lease, read_snapshot(backend))
         yield Session(project, backend, lease, run, emitter, events, snapshot)

@@ -254,7 +254,9 @@ class Operation(Following):
         if not sending.done():
             return
         if sending.cancelled():
-            self._refused(NotSent("the run was interrupted before it was sent"))
+            # Also where its answer came: the cancellation waited for that, and ends the task right behind it.
+            if self._unanswered:
+                self._refused(NotSent("the run was interrupted before it was sent"))
             return
         error = sending.exception()
         if error is None:
@@ -288,6 +290,8 @@ class Operation(Following):
         """Find out what became of a request whose answer is lost. None: it ran, and is open; or it did not, and may be
         sent once more."""
         assert self._intent is not None, "what was lost was intended"
+        if self._shared.is_interrupted:
+            return self._errored(error.code, error.message, error.hint)  # the next run finds out
         self._losses += 1
         finding = await self._settle(self._intent, self._shared.limits.quiet_period_s)
         if finding.fate is Fate.FOREIGN:

@@ -13,7 +13,7 @@ from statetool.cli.commands import Command
 from statetool.cli.console import Console
 from statetool.cli.options import correct_drift_option, json_option, option, planning_options, run_options
 from statetool.cli.project import PlanningOptions, open_project
-from statetool.cli.running import ensure_can_approve, run, run_resume
+from statetool.cli.running import ensure_can_approve, run, run_resume, warn_of_ephemeral_state
 from statetool.core.approval import Approval
 from statetool.errors import UsageError
 from statetool.planfile import read_plan
@@ -53,6 +53,7 @@ def apply(
     ensure_can_approve(console, auto_approve=auto_approve or approval is not None or planfile is not None)
     approval = None if auto_approve else approval  # --auto-approve means all
     project = open_project({"limits.parallelism": parallelism}, on_failure)
+    warn_of_ephemeral_state(console, project)
     if planfile is not None:
         saved = read_plan(planfile)
         return run(

@@ -10,8 +10,8 @@ import click
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
 from statetool.cli.options import json_option, option, planning_options, run_options
-from statetool.cli.project import PlanningOptions, open_project, timezone_of
-from statetool.cli.running import ensure_can_approve, run
+from statetool.cli.project import PlanningOptions, is_unsafe, open_project, timezone_of
+from statetool.cli.running import ensure_can_approve, run, warn_of_ephemeral_state
 from statetool.core.approval import Approval
 from statetool.core.events import correction_exit_code, drift_exit_code
 from statetool.core.plan_document import plan_to_shown_document
@@ -47,6 +47,7 @@ def drift(
         request = replace(request, approval=None if auto_approve else approval)
         ensure_can_approve(console, auto_approve=auto_approve or approval is not None)
         project = open_project({"limits.parallelism": parallelism}, on_failure)
+        warn_of_ephemeral_state(console, project)
         return _correct(console, project, request, auto_approve or approval is not None, lock_timeout or 0.0)
     _ensure_only_read(
         auto_approve=auto_approve,
@@ -54,6 +55,7 @@ def drift(
         parallelism=parallelism,
         on_failure=on_failure,
         lock_timeout=lock_timeout,
+        unsafe_no_lock=is_unsafe(),
     )
     project = open_project()
     found, correction = find_drift(project, request)

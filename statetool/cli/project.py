@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
+
 from statetool import surroundings
+from statetool.cli.commands import UNSAFE
 from statetool.config import allowed_hosts, load_settings
 from statetool.config_reader import CONFIG_FILE
 from statetool.connection import find_credentials
@@ -60,6 +63,7 @@ def open_project(flags: Mapping[str, object] | None = None, on_failure: OnFailur
         credentials=find_credentials(settings, os.environ),
         allowed_hosts=allowed_hosts(os.environ),
         environ=os.environ,
+        unsafe=is_unsafe(),
         on_failure=on_failure,
     )
 
@@ -70,7 +74,14 @@ def open_offline() -> Project:
         settings=load_settings(Path(), os.environ, {}, offline=True),
         credentials=None,
         environ=os.environ,
+        unsafe=is_unsafe(),
     )
+
+
+def is_unsafe() -> bool:
+    """Whether --unsafe-no-lock was given to the command that runs."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(UNSAFE))
 
 
 def has_project() -> bool:

@@ -12,17 +12,21 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from statetool import surroundings
 from statetool.backends import LockInfo
 from statetool.cli.console import Console
 from statetool.cli.project import timezone_of
+from statetool.cli.warnings import warn
 from statetool.core.events import Event, EventType
 from statetool.core.plan import Plan
 from statetool.errors import ExitCode, UsageError
+from statetool.render import words
 from statetool.render.harmless import for_terminal
 from statetool.render.json import event_to_line
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import LiveProgress, PlainProgress
 from statetool.render.recovery import render_interruption, render_recovered, render_resumed
+from statetool.render.state_work import progress_text
 from statetool.render.text import render_plan
 from statetool.session import Listener, Project
 from statetool.workflow import Outcome, resume
@@ -55,7 +59,16 @@ def ask_for_yes(console: Console) -> bool:
 def tell_lock_wait(console: Console, holder: LockInfo | None) -> None:
     """One line while another run holds the state."""
     who = "another run" if holder is None else f"{holder.operation} of {holder.who} since {holder.created}"
+    far = progress_text(holder) if holder is not None else ""
+    who += f", {far}" if far else ""
     console.tell(for_terminal(f"waiting for the state's lock, held by {who}"))
+
+
+def warn_of_ephemeral_state(console: Console, project: Project) -> None:
+    """A machine that is thrown away takes the state along: what was applied is forgotten, and nobody notices."""
+    if project.settings.state.backend == "local" and surroundings.is_ci(project.environ):
+        folder = project.settings.state_path.parent
+        warn(console, "ephemeral_state", words.EPHEMERAL_STATE.format(folder=folder), words.EPHEMERAL_STATE_ADVICE)
 
 
 class RunView:

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from statetool import surroundings
-from statetool.backends import open_backend
+from statetool.backends.local import LocalBackend
 from statetool.schema import validator
 
 SEED = "applications:\n  shop:\n    environment: prod\n    components:\n      cart: {version: 1.4.2, replicas: 4}\n"
@@ -455,7 +455,7 @@ def test_a_broken_manifest(shop: ProjectFolder) -> None:
 
 def test_a_state_that_is_locked(shop: ProjectFolder) -> None:
     """By whom; no lock is taken, and the holder is not disturbed."""
-    backend = open_backend("local", shop.root / ".statetool/state.json")
+    backend = LocalBackend(shop.root / ".statetool/state.json")
     info = surroundings.lock_info("apply", "run-7", "0.1.0", {"CI_JOB_URL": "https://ci.example/7"})
     with backend.lock(info, 0, lambda holder: None):
         before = snapshot(shop.root)
@@ -474,7 +474,7 @@ def test_a_lock_that_a_killed_run_left_is_free(shop: ProjectFolder) -> None:
         pass
     note = shop.root / ".statetool/state.json.lock-info"
     info = replace(surroundings.lock_info("apply", "run-7", "0.1.0", {}), pid=ended.pid)
-    backend = open_backend("local", shop.root / ".statetool/state.json")
+    backend = LocalBackend(shop.root / ".statetool/state.json")
     with backend.lock(info, 0, lambda holder: None):
         text = note.read_text()
     note.write_text(text)

@@ -25,7 +25,7 @@ from e2e_project import CLONE, PATIENCE_S, ProjectFolder
 from jsonschema import Draft202012Validator
 
 from statetool import surroundings
-from statetool.backends import open_backend
+from statetool.backends.local import LocalBackend
 from statetool.cli import COMMANDS, main, statetool
 from statetool.errors import ExitCode
 
@@ -203,6 +203,13 @@ def protected_release(folder: Folder) -> None:
     settled(folder)
     gray = "version: 2.1.0, gray: {version: 2.2.0, weight: 10}, lifecycle: {protected: true}"
     folder.manifest(f"{SAME}  search: {{{gray}}}\n")
+
+
+def pulled(folder: Folder) -> None:
+    """The state in a file, edited."""
+    settled(folder)
+    state = folder.project.state
+    folder.project.write("edited.json", json.dumps({**state, "serial": state["serial"] + 1, "components": {}}))
 
 
 def parked(folder: Folder) -> None:
@@ -429,6 +436,33 @@ ROWS = [
     Row("state pull", 0, settled, None),
     Row("state pull", 1, damaged, None),
     Row("state pull extra", 64, settled, None),
+    Row("state pull --serial 1", 0, settled, None),
+    Row("state pull --serial 99", 1, settled, None),
+    Row("state pull --serial first", 64, settled, None),
+    Row("state history", 0, settled, "history"),
+    Row("state history", 1, fresh, ERROR),
+    Row("state history extra", 64, settled, ERROR),
+    Row("state push edited.json --auto-approve", 0, pulled, None),
+    Row("state push edited.json", 7, pulled, None, typed="no\n"),
+    Row("state push edited.json", 64, pulled, None),
+    Row("state push edited.json --auto-approve", 5, pulled, None, locked=True),
+    Row("state push missing.json --auto-approve", 1, pulled, None),
+    Row("state rm shop/cart shop/pay", 0, settled, None),
+    Row("state rm shop/nobody", 1, settled, None),
+    Row("state rm shop/cart", 5, settled, None, locked=True),
+    Row("state rm", 64, settled, None),
+    Row("state mv shop/cart shop/basket", 0, settled, None),
+    Row("state mv shop/cart shop/pay", 1, settled, None),
+    Row("state mv shop/cart shop/basket", 5, settled, None, locked=True),
+    Row("state mv shop/cart shop/cart", 64, settled, None),
+    Row("state migrate --to http", 1, settled, None),
+    Row("state migrate --to nowhere", 64, settled, None),
+    Row("lock show", 0, settled, "lock"),
+    Row("lock show", 0, fresh, "lock"),
+    Row("lock show", 0, settled, "lock", locked=True),
+    Row("lock show extra", 64, settled, ERROR),
+    Row("force-unlock some-id --reason gone --auto-approve", 1, settled, None),
+    Row("force-unlock some-id --auto-approve", 64, settled, None),
     Row(f"{RESOLVE} --did-run --auto-approve", 0, parked, "resolution"),
     Row(f"{RESOLVE} --did-not --reason looked --auto-approve", 0, parked, "resolution"),
     Row(f"{RESOLVE} --did-not", 7, parked, None, typed="no\n"),
@@ -555,7 +589,7 @@ def lock_held(project: ProjectFolder, *, held: bool) -> Iterator[None]:
     if not held:
         yield
         return
-    backend = open_backend("local", project.root / ".statetool/state.json")
+    backend = LocalBackend(project.root / ".statetool/state.json")
     info = surroundings.lock_info("apply", "a-run", "0.1.0", {})
     with backend.lock(info, 0, lambda _: None):
         yield
@@ -694,7 +728,7 @@ def test_serving_ends_well(project: ProjectFolder) -> None:
 
 # --- the table itself ------------------------------------------------------------------------------------------------
 
-ELSEWHERE = {"demo"}
+ELSEWHERE = {"demo", "state migrate", "force-unlock"}
 """Commands whose good end has a test file of its own."""
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from statetool.apply.run import Limits
+from statetool.backends.places import HttpPlace, LocalPlace, PostgresPlace, S3Place
 from statetool.config import (
     SANDBOX_PROJECT_ID,
     Settings,
@@ -24,6 +25,7 @@ from statetool.errors import Diagnostic, InvalidInput, UsageError
 from statetool.freeze import Window
 from statetool.schema import load_schema
 from statetool.session import Project
+from statetool.state_places import StatePlaces
 
 PROJECT = "00112233445566778899aabbccddeeff"
 OTHER = "ffeeddccbbaa99887766554433221100"
@@ -69,7 +71,7 @@ def test_defaults(tmp_path: Path) -> None:
         iam_endpoint="https://iam.cn-north-4.myhuaweicloud.com",
         abort="rollback",
         gray_rule_body="flat",
-        state_path=tmp_path / ".statetool/state.json",
+        state=StatePlaces("local", {"local": LocalPlace(tmp_path / ".statetool/state.json")}),
         manifests=(tmp_path / "manifests",),
         parallelism=10,
         parallelism_of={},
@@ -104,7 +106,10 @@ def test_the_defaults_are_those_the_schema_tells_editors() -> None:
     told: dict[str, Any] = {}
     for section, part in schema["properties"].items():
         told |= {section: part["default"]} if "default" in part else {}
-        told |= {f"{section}.{k}": p["default"] for k, p in part.get("properties", {}).items() if "default" in p}
+        for name, one in part.get("properties", {}).items():
+            parts = {f"{section}.{name}": one}
+            parts |= {f"{section}.{name}.{key}": p for key, p in one.get("properties", {}).items()}
+            told |= {key: p["default"] for key, p in parts.items() if "default" in p}
     assert told == DEFAULTS
 
 
@@ -121,7 +126,22 @@ platform:
   auth: password
   abort: rollback_current
   gray_rule_body: deploy_strategy
-state: {backend: local, path: ../state.json}
+state:
+  backend: s3
+  path: ../state.json
+  http:
+    address: https://git.example/state
+    lock_address: https://git.example/lock
+    unlock_address: https://git.example/unlock
+    lock_method: A
+    unlock_method: B
+    update_method: C
+  postgres: {url: "postgresql://mei@db.example/team", name: shop, schema: ops}
+  s3:
+    bucket: team-state
+    key: prod/shop
+    region: cn-north-4
+    endpoint: https://obs.cn-north-4.myhuaweicloud.com
 manifests: [shop, pay/till.yaml]
 limits:
   parallelism: 3
@@ -166,7 +186,18 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
         iam_endpoint="https://iam.eu-west-101.myhuaweicloud.com",
         abort="rollback_current",
         gray_rule_body="deploy_strategy",
-        state_path=tmp_path / "../state.json",
+        state=StatePlaces(
+            "s3",
+            {
+                "local": LocalPlace(tmp_path / "../state.json"),
+                "http": HttpPlace(
+                    "https://git.example/state", "https://git.example/lock", "https://git.example/unlock", "A", "B", "C"
+                ),
+                "postgres": PostgresPlace("postgresql://mei@db.example/team", "shop", "ops"),
+                "s3": S3Place("team-state", "prod/shop", "cn-north-4", "https://obs.cn-north-4.myhuaweicloud.com"),
+            },
+            {"postgres": "db.example"},
+        ),
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
         parallelism=3,
         parallelism_of={},
@@ -203,10 +234,16 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
     schema = load_schema("config")["properties"]
     names = {f"{section}.{key}" for section, part in schema.items() for key in part.get("properties", ())}
     names |= {"manifests", "timezone", "mode", "manage"}
+    sections = {f"state.{name}": part["properties"] for name, part in _state_sections(schema).items()}
+    names = names - sections.keys() | {f"{section}.{key}" for section, part in sections.items() for key in part}
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
-    assert settings.origins["limits.parallelism"] == "statetool.yaml:12:16"
-    assert settings.origins["manifests"] == "statetool.yaml:10:12"
+    assert settings.origins["limits.parallelism"] == "statetool.yaml:27:16"
+    assert settings.origins["manifests"] == "statetool.yaml:25:12"
+
+
+def _state_sections(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in schema["state"]["properties"].items() if "properties" in part}
 
 
 def test_parallelism_by_risk(tmp_path: Path) -> None:
@@ -354,7 +391,7 @@ BAD: list[tuple[str, str, str, int, int]] = [
         5,
         94,
     ),
-    ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
+    ("unknown backend", SANDBOX + "state: {backend: gcs}\n", "unknown_value", 3, 18),
     ("parallelism by verb", SANDBOX + "limits: {parallelism: {upgrade: 10}}\n", "unknown_key", 3, 24),
     ("parallelism 0 by risk", SANDBOX + "limits: {parallelism: {scale: 0}}\n", "out_of_range", 3, 31),
     ("parallelism as a list", SANDBOX + "limits: {parallelism: [1]}\n", "wrong_type", 3, 23),

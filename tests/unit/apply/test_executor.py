@@ -11,6 +11,7 @@ from statetool.backends.files import FileSystem
 from statetool.backends.local import LocalBackend
 from statetool.core.deploy import Deployed
 from statetool.core.events import EventType, fold
+from statetool.core.journal import fold_journal
 from statetool.core.model import GrayRule, Rejection, VersionEntry, VersionPicture
 from statetool.core.plan import Kind, RejectionSeen, Risk, Verb, WishUpdate
 from statetool.errors import (
@@ -504,6 +505,15 @@ def test_a_request_that_is_out_is_answered_before_the_run_ends(lab) -> None:
     assert outcome.trail("shop/a#1")[-2:] == [EventType.ACTION_ACCEPTED, EventType.ACTION_STILL_RUNNING]
     assert outcome.data("shop/a#1") == {"job_id": "JOB1"}
     assert outcome.ended_at < 6
+
+
+def test_what_was_accepted_during_the_interrupt_is_taken_up_by_the_next_run(lab) -> None:
+    """The journal has its job: it must not say that it was never sent."""
+    lab.platform.add("a", send_s=5, job_s=300)
+    lab.apply(lab.plan(lab.scale("a", 6)), stop_at=2)
+    [operation] = fold_journal(LocalBackend(lab.folder / "state.json").read_journal()).operations.values()
+    assert operation.job_id == "JOB1"
+    assert operation.is_accepted
 
 
 def test_a_request_that_is_not_out_yet_is_not_sent_any_more(lab) -> None:
