@@ -72,7 +72,10 @@ class LosingProxy:
                 _end(client)
                 if moment == "before":
                     break
-            server.sendall(data)
+            try:
+                server.sendall(data)
+            except OSError:
+                return  # the other side is gone, and its thread has closed this one
         # The server carries out what it got before it sees the end.
         with contextlib.suppress(OSError):
             server.shutdown(socket.SHUT_WR)

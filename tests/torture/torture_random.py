@@ -192,7 +192,9 @@ class Story:
         failed = Counter(
             (c.component_id or "", c.verb)
             for c in truth.calls
-            if c.job_id is not None and world.ground.job_status(c.job_id) != "SUCCEEDED" or c.fault.kind == "never_ready"
+            if c.job_id is not None
+            and world.ground.job_status(c.job_id) != "SUCCEEDED"
+            or c.fault.kind == "never_ready"
         )
         wished = {(world.ids[kind], "restart"): 1 for kind in self.kinds if kind in RESTARTED}
         if "promote" in self.kinds:
