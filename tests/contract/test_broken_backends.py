@@ -6,8 +6,11 @@ import pytest
 from broken_backends import BROKEN
 from contract_backends import MemoryPlace
 from contract_checks import CHECKS
-from contract_kit import Check
+from contract_kit import Check, entries, first_state, held, with_cart
 from memory_backend import MemoryBackend
+
+from statetool.backends.lease import TTL_S, Lease
+from statetool.errors import LeaseLost, StateLocked
 
 
 def passes(check: Check, backend: type[MemoryBackend]) -> bool:
@@ -28,6 +31,25 @@ def noticed() -> dict[str, set[str]]:
 def test_an_honest_backend_passes() -> None:
     """What follows is worth something only then."""
     assert [check.__name__ for check in CHECKS if not passes(check, MemoryBackend)] == []
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_its_holder_refused() -> None:
+    """By the store's clock, in memory; what real stores do then is told by a contest."""
+    place = MemoryPlace()
+    late, other = place.open(), place.open()
+    with held(late, "ann") as lease:
+        state = late.write(None, first_state(), lease)
+        place.time.sleep(TTL_S - 1)
+        with pytest.raises(StateLocked), held(other, "bob"):
+            pass
+        with held(other, "bob", timeout_s=10) as taken:
+            assert taken.fence > lease.fence
+            for forgetful in (lease, Lease(lease.fence)):
+                with pytest.raises(LeaseLost):
+                    late.write(state, with_cart(state, "c2"), forgetful)
+                with pytest.raises(LeaseLost):
+                    late.append(entries("a"), forgetful)
+            assert other.write(state, with_cart(state, "c3"), taken).serial == 2
 
 
 def test_every_broken_promise_is_noticed(noticed: dict[str, set[str]]) -> None:
