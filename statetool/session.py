@@ -22,6 +22,7 @@ from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, OnWait, open_backend
 from statetool.backends.lease import Lease
+from statetool.backends.places import BackendName
 from statetool.backends.snapshot import Snapshot, fold_into_state, read_snapshot
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
 
 FORMAT_VERSION = "1.0"
+RESCUE_FOLDER = ".statetool"
+"""Where in the project's folder the rescue of a state goes that is kept somewhere else."""
 
 OnFailure = Literal["stop", "continue"]
 _MAX_FAILURES: Mapping[OnFailure, int | None] = {"stop": 1, "continue": None}
@@ -61,7 +64,12 @@ class Project:
     @property
     def backend(self) -> Backend:
         """The backend in use. Raises StateError where its place must not have credentials."""
-        return open_backend(self.settings.place_of(self.settings.state.backend), unsafe=self.unsafe)
+        return self.open(self.settings.state.backend)
+
+    def open(self, name: BackendName) -> Backend:
+        """The backend of that name, where the settings have a place for it. Raises StateError as `backend` does."""
+        settings = self.settings
+        return open_backend(settings.place_of(name), settings.root / RESCUE_FOLDER, unsafe=self.unsafe)
 
     @property
     def limits(self) -> Limits:
