@@ -127,14 +127,14 @@ class Session:
 
     def keeper(self, plan: Plan, observed: Sequence[Observed]) -> StateKeeper:
         """The one writer of this session's state. A plan made without state brings the lineage of a new one."""
-        return self._keeper(self.state or new_state(plan.lineage, __version__), observed)
+        return self._keeper(plan.lineage, observed)
 
-    def _keeper(self, start: StateFile, observed: Sequence[Observed] = ()) -> StateKeeper:
+    def _keeper(self, new_lineage: str, observed: Sequence[Observed] = ()) -> StateKeeper:
         return StateKeeper(
             self.backend,
             self.lease,
             stored=self.state,
-            state=start,
+            state=self.state or new_state(new_lineage, __version__),
             run=self.run,
             observed=tuple(observed),
             journal=self.snapshot.journal,
@@ -143,28 +143,27 @@ class Session:
     def take_up(self) -> tuple[Session, tuple[Recovered, ...]]:
         """Find out what became of everything an earlier run left open, and record it: the session that goes on from
         there. Raises Interrupted where a signal ended it, PlatformError, StateError."""
-        if not self.open_operations or self.state is None:
+        if not self.open_operations:
             return self, ()
         self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
-        recovered = run_interruptibly(self._recover(self.state))
+        recovered = run_interruptibly(self._recover())
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
 
     def close(self, operation: OpenOperation, ending: Ending) -> None:
         """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
-        assert self.state is not None, "what was sent was sent with a state"
-        keeper = self._keeper(self.state)
+        keeper = self._keeper(surroundings.new_id())
         keeper.take_over(operation.intent)
         keeper.record_ending(operation.intent.action, ending)
         run_interruptibly(keeper.finish())
 
-    async def _recover(self, state: StateFile) -> tuple[Recovered, ...]:
+    async def _recover(self) -> tuple[Recovered, ...]:
         stop = asyncio.Event()
         async with connect(self.project) as platform:
             with stop_on_signals(stop, self.emitter):
                 recovered = await recover(
                     self.snapshot.journal,
                     platform=platform,
-                    keeper=self._keeper(state),
+                    keeper=self._keeper(surroundings.new_id()),
                     limits=self.project.limits,
                     run=self.run,
                     emitter=self.emitter,
