@@ -135,14 +135,14 @@ class Session:
 
     def keeper(self, plan: Plan, observed: Sequence[Observed]) -> StateKeeper:
         """The one writer of this session's state. A plan made without state brings the lineage of a new one."""
-        return self._keeper(self.state or new_state(plan.lineage, __version__), observed)
+        return self._keeper(plan.lineage, observed)
 
-    def _keeper(self, start: StateFile, observed: Sequence[Observed] = ()) -> StateKeeper:
+    def _keeper(self, new_lineage: str, observed: Sequence[Observed] = ()) -> StateKeeper:
         return StateKeeper(
             self.backend,
             self.lease,
             stored=self.state,
-            state=start,
+            state=self.state or new_state(new_lineage, __version__),
             run=self.run,
             observed=tuple(observed),
             journal=self.snapshot.journal,
@@ -159,14 +159,10 @@ class Session:
 
     def close(self, operation: OpenOperation, ending: Ending) -> None:
         """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
-        keeper = self._keeper(self._start())
+        keeper = self._keeper(surroundings.new_id())
         keeper.take_over(operation.intent)
         keeper.record_ending(operation.intent.action, ending)
         run_interruptibly(keeper.finish())
-
-    def _start(self) -> StateFile:
-        """What is stored; a raw action may have been sent before there was anything to record."""
-        return self.state or new_state(surroundings.new_id(), __version__)
 
     async def _recover(self) -> tuple[Recovered, ...]:
         stop = asyncio.Event()
@@ -175,7 +171,7 @@ class Session:
                 recovered = await recover(
                     self.snapshot.journal,
                     platform=platform,
-                    keeper=self._keeper(self._start()),
+                    keeper=self._keeper(surroundings.new_id()),
                     limits=self.project.limits,
                     run=self.run,
                     emitter=self.emitter,
