@@ -33,7 +33,7 @@ types: $(READY)
 	@$(BIN)/mypy
 
 unit: $(READY)
-	@$(BIN)/pytest -q -n $(WORKERS)
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
 
 search: $(READY)  ## The property tests with ten times the examples; minutes, not seconds
 	@STATETOOL_TEST_FACTOR=10 $(BIN)/pytest -q -n $(WORKERS) tests/property tests/sandbox/test_switches_random.py

@@ -16,12 +16,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
+from statetool.backends.places import BackendName, LocalPlace, Place
 from statetool.config_reader import CONFIG_FILE, SettingsReader, bad_variable
 from statetool.core.credentials import AuthMode
 from statetool.endpoints import check_url, is_host, is_loopback, region_of
 from statetool.errors import Diagnostic, InvalidInput
 from statetool.freeze import Window, parse_windows
 from statetool.manifest.files import ManifestFile, read_file
+from statetool.state_places import StatePlaces, find_places
 
 CLOUD_DOMAIN = "myhuaweicloud.com"
 SANDBOX_PROJECT_ID = "0123456789abcdef0123456789abcdef"
@@ -40,7 +42,8 @@ class Settings:
     `endpoint` is `https://HOST`, `http://LOOPBACK:PORT` or `sandbox:PATH` as written; `sandbox_path` is set for
     the last. `iam_endpoint` is where tokens and project ids are asked for, empty where no region is known.
     `manage` names the applications that may be changed in mode observe, by name or id; empty in mode apply.
-    `parallelism_of` has the risks with a number of their own, and `scale`; `parallelism` is for the others.
+    `parallelism_of` has the risks with a number of their own, and `scale`; `parallelism` is for the others. The same
+    holds for `job_timeout_of` and verbs.
     `project_id` is empty where it is to be looked up. `timezone` None means the system's. `origins` maps dotted
     names (`limits.parallelism`) to `statetool.yaml:12:16`, `environment HW_PROJECT_ID`, `--parallelism` or `default`.
     """
@@ -56,7 +59,7 @@ class Settings:
     iam_endpoint: str
     abort: Literal["rollback", "rollback_current"]
     gray_rule_body: Literal["flat", "gray_release", "deploy_strategy"]
-    state_path: Path
+    state: StatePlaces
     manifests: tuple[Path, ...]
     parallelism: int
     parallelism_of: Mapping[str, int]
@@ -64,8 +67,11 @@ class Settings:
     reads_per_second: float
     writes_per_minute: float
     max_failures: int
+    retries: int
     job_timeout_s: float
+    job_timeout_of: Mapping[str, float]
     poll_interval_s: float
+    quiet_period_s: float
     max_plan_age_s: int
     max_share: int
     max_scale_down: int
@@ -76,6 +82,17 @@ class Settings:
     freeze_from: Path | None
     timezone: str | None
     origins: Mapping[str, str]
+
+    @property
+    def state_path(self) -> Path:
+        """The state's file, should the local backend keep it."""
+        place = self.state.places["local"]
+        assert isinstance(place, LocalPlace)
+        return place.path
+
+    def place_of(self, name: BackendName) -> Place:
+        """Where that backend keeps the state. Raises StateError where it is not configured, or not to be trusted."""
+        return self.state.place_of(name)
 
     @property
     def managed(self) -> frozenset[str] | None:
@@ -147,6 +164,14 @@ def allowed_hosts(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(hosts)
 
 
+def _hosts_allowed_by(reader: SettingsReader) -> frozenset[str]:
+    """None where the variable is badly written: whoever needs it says so."""
+    try:
+        return allowed_hosts(reader.environ)
+    except InvalidInput:
+        return frozenset()
+
+
 def _file_bytes(root: Path) -> bytes:
     """What stands in statetool.yaml. Raises InvalidInput where it can't be read."""
     path = root / CONFIG_FILE
@@ -161,11 +186,11 @@ def _file_bytes(root: Path) -> bytes:
 
 def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
     region = reader.find("platform.region")
-    reader.find("state.backend")  # for its origin: only `local` passes the schema
     endpoint, sandbox_path = _find_endpoint(reader, root, region.value if region else None, offline)
     region_name = region.value if region else _region_of(reader, endpoint)
     timezone, shared = _find_timezone(reader), reader.find("guards.freeze_from")
-    parallelism, parallelism_of = _find_parallelism(reader)
+    parallelism, parallelism_of = _find_split(reader, "limits.parallelism")
+    job_timeout_s, job_timeout_of = _find_split(reader, "limits.job_timeout_s")
     return Settings(
         root=root,
         mode=cast(Literal["apply", "observe"], reader.get("mode")),
@@ -178,16 +203,19 @@ def _build(reader: SettingsReader, root: Path, offline: bool) -> Settings:
         iam_endpoint=_find_iam_endpoint(reader, endpoint, region_name),
         abort=cast(Literal["rollback", "rollback_current"], reader.get("platform.abort")),
         gray_rule_body=reader.get("platform.gray_rule_body"),
-        state_path=root / str(reader.get("state.path")),
+        state=find_places(reader, root, _hosts_allowed_by(reader)),
         manifests=tuple(root / location for location in reader.get("manifests")),
-        parallelism=parallelism,
-        parallelism_of=MappingProxyType(parallelism_of),
+        parallelism=int(parallelism),
+        parallelism_of=MappingProxyType({risk: int(number) for risk, number in parallelism_of.items()}),
         jobs_in_flight=reader.get("limits.jobs_in_flight"),
         reads_per_second=float(reader.get("limits.reads_per_second")),
         writes_per_minute=float(reader.get("limits.writes_per_minute")),
         max_failures=reader.get("limits.max_failures"),
-        job_timeout_s=float(reader.get("limits.job_timeout_s")),
+        retries=reader.get("limits.retries"),
+        job_timeout_s=float(job_timeout_s),
+        job_timeout_of=MappingProxyType({verb: float(seconds) for verb, seconds in job_timeout_of.items()}),
         poll_interval_s=float(reader.get("limits.poll_interval_s")),
+        quiet_period_s=float(reader.get("limits.quiet_period_s")),
         max_plan_age_s=_find_max_plan_age(reader),
         max_share=reader.get("guards.max_share"),
         max_scale_down=reader.get("guards.max_scale_down"),
@@ -282,15 +310,15 @@ def _find_max_plan_age(reader: SettingsReader) -> int:
     return age_s
 
 
-def _find_parallelism(reader: SettingsReader) -> tuple[int, dict[str, int]]:
-    """The number for all risks, or for those that are not named, and the numbers of those that are.
+def _find_split(reader: SettingsReader, name: str) -> tuple[float, dict[str, float]]:
+    """A number for everything, or for what is not named, and the numbers of what is: of risks, or of verbs.
 
     A flag speaks for all of them.
     """
-    name, everything = "limits.parallelism", int(reader.get("limits.parallelism"))
+    everything: float = reader.get(name)
     if reader.origins[name] != "default":
         return everything, {}
-    found = {key.rpartition(".")[2]: int(reader.get(key)) for key in reader.names_under(name)}
+    found: dict[str, float] = {key.rpartition(".")[2]: reader.get(key) for key in reader.names_under(name)}
     if "default" in found:
         reader.origins[name] = reader.origins.pop(f"{name}.default")
     return found.pop("default", everything), found

@@ -26,14 +26,21 @@ DEFAULTS: Mapping[str, object] = {
     "platform.gray_rule_body": "flat",
     "state.backend": "local",
     "state.path": ".statetool/state.json",
+    "state.http.lock_method": "LOCK",
+    "state.http.unlock_method": "UNLOCK",
+    "state.http.update_method": "POST",
+    "state.postgres.url": "postgresql://",
+    "state.postgres.schema": "statetool",
     "manifests": ["manifests/"],
     "limits.parallelism": 10,
     "limits.jobs_in_flight": 50,
     "limits.reads_per_second": 20,
     "limits.writes_per_minute": 300,
     "limits.max_failures": 5,
+    "limits.retries": 0,
     "limits.job_timeout_s": 1200,
     "limits.poll_interval_s": 5,
+    "limits.quiet_period_s": 90,
     "guards.max_plan_age": "24h",
     "guards.max_share": 30,
     "guards.max_scale_down": 50,
@@ -43,6 +50,15 @@ DEFAULTS: Mapping[str, object] = {
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "platform.region": ("HW_REGION_NAME",),
     "platform.project_id": ("HW_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
+    # As GitLab's job templates set them for Terraform.
+    "state.http.address": ("TF_HTTP_ADDRESS",),
+    "state.http.lock_address": ("TF_HTTP_LOCK_ADDRESS",),
+    "state.http.unlock_address": ("TF_HTTP_UNLOCK_ADDRESS",),
+    "state.http.lock_method": ("TF_HTTP_LOCK_METHOD",),
+    "state.http.unlock_method": ("TF_HTTP_UNLOCK_METHOD",),
+    "state.http.update_method": ("TF_HTTP_UPDATE_METHOD",),
+    "state.s3.region": ("AWS_REGION",),
+    "state.s3.endpoint": ("AWS_ENDPOINT_URL",),
 }
 
 
@@ -63,6 +79,7 @@ class SettingsReader:
     origins: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     _file: dict[str, tuple[Node, SourceMark]] = field(default_factory=dict)
+    _sections: dict[str, SourceMark] = field(default_factory=dict)
 
     def read(self, data: bytes) -> None:
         """Check what statetool.yaml holds against its schema, and keep the values that passed."""
@@ -93,6 +110,7 @@ class SettingsReader:
         if name in self.refused:
             return
         if isinstance(node, MapNode):
+            self._sections[name] = SourceMark(CONFIG_FILE, node.line, node.column)
             for key, entry in node.entries.items():
                 self._keep(entry.node, f"{name}.{key}" if name else key)
             return
@@ -123,6 +141,11 @@ class SettingsReader:
     def names_under(self, name: str) -> list[str]:
         """What the file holds under a name whose keys are free to choose, as names of their own."""
         return [known for known in self._file if known.startswith(f"{name}.")]
+
+    def section(self, name: str) -> Value | None:
+        """The map of that name, be it an empty one, by its place in the file only."""
+        mark = self._sections.get(name)
+        return Value(None, str(mark), mark) if mark else None
 
     def is_absent(self, name: str) -> bool:
         """Whether a name that was not found is truly missing, not written wrongly or in a file that can't be read."""

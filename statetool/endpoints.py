@@ -38,17 +38,21 @@ def is_host(name: str) -> bool:
 
 def is_loopback(endpoint: str) -> bool:
     """Whether an endpoint is on this machine: a served sandbox."""
-    host = _host(endpoint)
+    return is_loopback_host(host_of(endpoint))
+
+
+def is_loopback_host(host: str) -> bool:
     return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def region_of(endpoint: str) -> str | None:
     """The region that the platform's own host name holds."""
-    match = _SERVICE_HOST.fullmatch(_host(endpoint))
+    match = _SERVICE_HOST.fullmatch(host_of(endpoint))
     return match[1] if match else None
 
 
-def _host(endpoint: str) -> str:
+def host_of(endpoint: str) -> str:
+    """The host that an address names, in lower case; empty where it names none."""
     try:
         return (urlsplit(endpoint).hostname or "").lower()
     except ValueError:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from statetool.apply.signals import run_interruptibly
-from statetool.backends.snapshot import read_snapshot
+from statetool.backends.snapshot import Snapshot, read_snapshot
 from statetool.core.explanation import Explanation, build_explanation, find_subject
+from statetool.core.interrupted import report_interrupted
 from statetool.core.model import Address, Desired
-from statetool.core.state import StateFile
 from statetool.observing import observe
 from statetool.session import Project, connect, with_project_id
 from statetool.workflow import Request, load_desired, plan_observed, plan_rules
@@ -28,13 +28,14 @@ def explain_component(project: Project, address: Address, request: Request) -> E
     """
     desired = load_desired(project, request)
     project = with_project_id(project)
-    state = read_snapshot(project.backend).state
-    return run_interruptibly(_explain(project, address, request, desired, state))
+    snapshot = read_snapshot(project.backend)
+    return run_interruptibly(_explain(project, address, request, desired, snapshot))
 
 
 async def _explain(
-    project: Project, address: Address, request: Request, desired: Sequence[Desired], state: StateFile | None
+    project: Project, address: Address, request: Request, desired: Sequence[Desired], snapshot: Snapshot
 ) -> Explanation:
+    state, operations = snapshot.state, tuple(snapshot.journal.operations.values())
     recorded = state.components if state else {}
     async with connect(project) as platform:
         observed = await observe(platform, desired, recorded, request.selection)
@@ -45,5 +46,6 @@ async def _explain(
             [seen] = await platform.fetch_closer_looks([seen])
             subject = replace(subject, observed=seen)
         reads = platform.requests.reads
-    plan = plan_observed(project, request, desired, state, observed, reads=reads)
-    return build_explanation(subject, desired, plan, plan_rules(project, request, plan.created_at))
+    plan = report_interrupted(plan_observed(project, request, desired, state, observed, reads=reads), operations)
+    rules = plan_rules(project, request, plan.created_at)
+    return build_explanation(subject, desired, plan, rules, operations)

@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from statetool import __version__, surroundings
 from statetool.backends import OnWait
 from statetool.backends.files import explain, read_file
+from statetool.backends.snapshot import fold_into_state
 from statetool.connection import open_sandbox
 from statetool.core.model import Address, Recorded
 from statetool.core.state import StateFile, clear_rejection
 from statetool.errors import StateError, StatetoolError, UsageError
 from statetool.session import Project
+from statetool.state_work import Locking, open_state, read_stored
 
 if TYPE_CHECKING:
     from statetool.sandbox import SeedSummary
@@ -30,12 +31,9 @@ _LARGEST_SEED = 16 * 2**20
 
 def read_state(project: Project) -> StateFile:
     """The recorded state. Raises StateError where there is none yet, StateUnreadable for a damaged one."""
-    stored = project.backend.read()
-    if stored is None:
-        raise StateError(
-            f"there is no state yet at {project.backend.location}", code="no_state", hint="`statetool apply` makes it"
-        )
-    return stored
+    state = read_stored(project.backend).state
+    assert state is not None
+    return state
 
 
 def read_recorded(project: Project, address: Address) -> Recorded:
@@ -55,10 +53,9 @@ def clear_rejected_version(
     project: Project, address: Address, version: str, reason: str, *, lock_timeout_s: float, on_lock_wait: OnWait
 ) -> None:
     """Let a rejected version return (`rollout clear`). Raises StateError where it is not rejected."""
-    backend = project.backend
-    info = surroundings.lock_info("rollout clear", surroundings.new_id(), __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
-        stored = read_state(project)
+    with open_state(project, "rollout clear", Locking(lock_timeout_s, on_lock_wait)) as (backend, lease):
+        stored = fold_into_state(backend, lease, read_stored(backend)).stored
+        assert stored is not None
         cleared = clear_rejection(stored, address, version, reason)
         if cleared == stored:
             raise StateError(

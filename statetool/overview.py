@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 from statetool import connection
+from statetool.backends.places import BackendName, HttpPlace, LocalPlace, PostgresPlace, S3Place, location_of
 from statetool.config import ALLOW_VARIABLE, IAM_VARIABLES, SANDBOX_PROJECT_ID, Settings, allowed_hosts, load_settings
 from statetool.core.credentials import AccessKey, Credentials, kind_of
 from statetool.core.model import Json
 from statetool.core.overview import Overview, Setting
 from statetool.freeze import Window, window_to_json
 from statetool.schema import load_schema
-from statetool.session import Project
 
 _FIELDS: Mapping[str, str] = {"state.path": "state_path", "guards.max_plan_age": "max_plan_age_s"}
 """Settings whose field is not called like the last part of their name."""
-_BY_RISK = "limits.parallelism."
+_SPLIT: Mapping[str, str] = {"limits.parallelism": "parallelism_of", "limits.job_timeout_s": "job_timeout_of"}
+"""Settings that may have a number for each risk or verb, and the field that holds these."""
 _NOT_SET = frozenset(
     {
         "manage",
+        "state.http",
+        "state.postgres",
+        "state.s3",
         "guards.min_replicas",
         "guards.max_weight_step",
         "guards.max_actions",
@@ -32,6 +37,11 @@ _NOT_SET = frozenset(
     }
 )
 """Settings that have no default."""
+_STATE_DEFAULTS: Mapping[str, str] = {
+    "state.http.lock_address": "from state.http.address",
+    "state.http.unlock_address": "from state.http.address",
+    "state.s3.endpoint": "from state.s3.region",
+}
 _DEFAULT = "default"
 
 
@@ -40,7 +50,6 @@ def build_overview(directory: Path, environ: Mapping[str, str]) -> Overview:
     settings = load_settings(directory, environ, {}, offline=True)
     credentials = connection.find_credentials(settings, environ)
     hosts: list[Json] = [*sorted(allowed_hosts(environ))]
-    backend = Project(settings, None).backend
     rows = [_find(settings, name, settings.origins[name]) for name in sorted(settings.origins, key=_order())]
     return Overview(
         root=str(settings.root),
@@ -48,7 +57,8 @@ def build_overview(directory: Path, environ: Mapping[str, str]) -> Overview:
         iam_endpoint=_iam(settings, environ),
         credentials=_describe(settings, credentials),
         allowed_hosts=Setting("allowed_hosts", hosts, f"environment {ALLOW_VARIABLE}" if hosts else _DEFAULT),
-        state_location=backend.location,
+        state_credentials=_describe_state(settings, environ),
+        state_location=location_of(settings.state.places[settings.state.backend]),
     )
 
 
@@ -67,9 +77,13 @@ def _order() -> Callable[[str], int]:
 def _find(settings: Settings, name: str, origin: str) -> Setting:
     """The effective value; paths as they would be written in the file."""
     if name == "state.backend":
-        return Setting(name, "local", origin)
-    if name.startswith(_BY_RISK):
-        return Setting(name, settings.parallelism_of[name.removeprefix(_BY_RISK)], origin)
+        return Setting(name, settings.state.backend, origin)
+    if name.startswith("state.") and name != "state.path":
+        backend, _, key = name.removeprefix("state.").partition(".")
+        return Setting(name, getattr(settings.state.places[cast(BackendName, backend)], key) if key else None, origin)
+    whole, _, part = name.rpartition(".")
+    if whole in _SPLIT:
+        return Setting(name, getattr(settings, _SPLIT[whole])[part], origin)
     value = getattr(settings, _FIELDS.get(name, name.rpartition(".")[2]))
     if isinstance(value, Path):
         return Setting(name, _written(value, settings.root), origin)
@@ -99,6 +113,8 @@ def _explain(settings: Settings, credentials: Credentials | None, row: Setting) 
         return Setting(row.name, None, "not set")
     if row.name == "platform.project_id":
         return _explain_project(settings, credentials, row)
+    if row.name in _STATE_DEFAULTS and row.value is None:
+        return Setting(row.name, None, _STATE_DEFAULTS[row.name])
     if row.name in _NOT_SET:
         return Setting(row.name, None, "not set")
     if row.name == "timezone":
@@ -131,3 +147,19 @@ def _describe(settings: Settings, credentials: Credentials | None) -> Setting:
     if credentials is not None:
         return Setting("credentials", kind_of(credentials), credentials.origin)
     return Setting("credentials", None, "not needed" if settings.sandbox_path is not None else "none are given")
+
+
+def _describe_state(settings: Settings, environ: Mapping[str, str]) -> Setting:
+    """What the backend in use is given beside its place. libpq looks at files of its own too."""
+    name, place = "state_credentials", settings.state.places[settings.state.backend]
+    if isinstance(place, LocalPlace):
+        return Setting(name, None, "not needed")
+    if isinstance(place, HttpPlace) and (place.username or place.password):
+        return Setting(name, "password", f"environment TF_HTTP_{'PASSWORD' if place.password else 'USERNAME'}")
+    if isinstance(place, S3Place) and place.access_key:
+        kind = "temporary_access_key" if place.session_token else "access_key"
+        return Setting(name, kind, "environment AWS_ACCESS_KEY_ID")
+    if isinstance(place, PostgresPlace):
+        variable = next((name for name in ("PGPASSWORD", "PGPASSFILE") if environ.get(name)), None)
+        return Setting(name, "password", f"environment {variable}" if variable else "as libpq finds it")
+    return Setting(name, None, "none are given")

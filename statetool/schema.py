@@ -36,6 +36,9 @@ SCHEMA_NAMES = (
     "explanation",
     "refresh",
     "rollout",
+    "history",
+    "lock",
+    "resolution",
 )
 
 

@@ -12,50 +12,78 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from statetool import __version__, connection, surroundings
+from statetool.apply.ending import Ending
 from statetool.apply.keeper import StateKeeper
 from statetool.apply.recovery import Recovered, recover
 from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, OnWait, open_backend
 from statetool.backends.lease import Lease
+from statetool.backends.places import BackendName
 from statetool.backends.snapshot import Snapshot, fold_into_state, read_snapshot
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
 from statetool.core.events import Event, EventType
-from statetool.core.interrupted import withhold_open
+from statetool.core.interrupted import describe_interruption, withhold_open
 from statetool.core.journal import OpenOperation
 from statetool.core.model import Observed
 from statetool.core.plan import Plan
 from statetool.core.state import StateFile, new_state
 from statetool.errors import Interrupted
+from statetool.locking import hold_lock
 
 if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
 
 FORMAT_VERSION = "1.0"
+RESCUE_FOLDER = ".statetool"
+"""Where in the project's folder the rescue of a state goes that is kept somewhere else."""
+
+OnFailure = Literal["stop", "continue"]
+_MAX_FAILURES: Mapping[OnFailure, int | None] = {"stop": 1, "continue": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """One project folder with its settings, and what it needs to reach the platform."""
+    """One project folder with its settings, and what it needs to reach the platform.
+
+    `unsafe` lets a store keep the state that was found to let two writers in at once.
+    `on_failure` is --on-failure: when an apply starts nothing new. None: as the settings say.
+    """
 
     settings: Settings
     credentials: Credentials | None
     allowed_hosts: frozenset[str] = frozenset()
     environ: Mapping[str, str] = field(default_factory=dict)
+    unsafe: bool = False
+    on_failure: OnFailure | None = None
 
     @property
     def backend(self) -> Backend:
-        return open_backend("local", self.settings.state_path)
+        """The backend in use. Raises StateError where its place must not have credentials."""
+        return self.open(self.settings.state.backend)
+
+    def open(self, name: BackendName) -> Backend:
+        """The backend of that name, where the settings have a place for it. Raises StateError as `backend` does."""
+        settings = self.settings
+        return open_backend(settings.place_of(name), settings.root / RESCUE_FOLDER, unsafe=self.unsafe)
 
     @property
     def limits(self) -> Limits:
         s = self.settings
         return Limits(
-            s.parallelism, s.jobs_in_flight, s.max_failures, s.job_timeout_s, s.poll_interval_s, s.parallelism_of
+            parallelism=s.parallelism,
+            jobs_in_flight=s.jobs_in_flight,
+            max_failures=s.max_failures if self.on_failure is None else _MAX_FAILURES[self.on_failure],
+            job_timeout_s=s.job_timeout_s,
+            poll_interval_s=s.poll_interval_s,
+            parallelism_of=s.parallelism_of,
+            job_timeout_of=s.job_timeout_of,
+            retries=s.retries,
+            quiet_period_s=s.quiet_period_s,
         )
 
 
@@ -107,14 +135,14 @@ class Session:
 
     def keeper(self, plan: Plan, observed: Sequence[Observed]) -> StateKeeper:
         """The one writer of this session's state. A plan made without state brings the lineage of a new one."""
-        return self._keeper(self.state or new_state(plan.lineage, __version__), observed)
+        return self._keeper(plan.lineage, observed)
 
-    def _keeper(self, start: StateFile, observed: Sequence[Observed] = ()) -> StateKeeper:
+    def _keeper(self, new_lineage: str, observed: Sequence[Observed] = ()) -> StateKeeper:
         return StateKeeper(
             self.backend,
             self.lease,
             stored=self.state,
-            state=start,
+            state=self.state or new_state(new_lineage, __version__),
             run=self.run,
             observed=tuple(observed),
             journal=self.snapshot.journal,
@@ -123,19 +151,27 @@ class Session:
     def take_up(self) -> tuple[Session, tuple[Recovered, ...]]:
         """Find out what became of everything an earlier run left open, and record it: the session that goes on from
         there. Raises Interrupted where a signal ended it, PlatformError, StateError."""
-        if not self.open_operations or self.state is None:
+        if not self.open_operations:
             return self, ()
-        recovered = run_interruptibly(self._recover(self.state))
+        self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
+        recovered = run_interruptibly(self._recover())
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
 
-    async def _recover(self, state: StateFile) -> tuple[Recovered, ...]:
+    def close(self, operation: OpenOperation, ending: Ending) -> None:
+        """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
+        keeper = self._keeper(surroundings.new_id())
+        keeper.take_over(operation.intent)
+        keeper.record_ending(operation.intent.action, ending)
+        run_interruptibly(keeper.finish())
+
+    async def _recover(self) -> tuple[Recovered, ...]:
         stop = asyncio.Event()
         async with connect(self.project) as platform:
             with stop_on_signals(stop, self.emitter):
                 recovered = await recover(
                     self.snapshot.journal,
                     platform=platform,
-                    keeper=self._keeper(state),
+                    keeper=self._keeper(surroundings.new_id()),
                     limits=self.project.limits,
                     run=self.run,
                     emitter=self.emitter,
@@ -152,9 +188,8 @@ def open_session(
 ) -> Iterator[Session]:
     """Hold the lock from before the state is read until after the last write, also while a person thinks."""
     run = _new_run(project)
-    backend = project.backend
     info = surroundings.lock_info(operation, run.run_id, __version__, project.environ)
-    with backend.lock(info, lock_timeout_s, on_lock_wait) as lease:
+    with hold_lock(lambda: project.backend, info, lock_timeout_s, on_lock_wait) as (backend, lease):
         events, emitter = _record_events(run, emit)
         snapshot = fold_into_state(backend, lease, read_snapshot(backend))
         yield Session(project, backend, lease, run, emitter, events, snapshot)

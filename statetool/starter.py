@@ -38,7 +38,9 @@ limits:
   # reads_per_second: 20     # requests to the platform, at most; fewer where it answers that they are too many
   # writes_per_minute: 300
   max_failures: 5        # failed actions after which nothing new is started
-  job_timeout_s: 1200    # how long one job of the platform may take
+  # retries: 1               # how often an action whose job failed is sent again
+  job_timeout_s: 1200    # how long one job of the platform may take; or {default: 1200, upgrade: 3600}
+  # quiet_period_s: 90       # how long a request whose answer is lost may still arrive
   poll_interval_s: 0.2   # the sandbox's jobs take a second; for the platform write 5
 
 # What one plan may do, whatever the manifests say. `statetool plan --override CODE` lets one through, once.

@@ -10,6 +10,7 @@ and what follows is `core/`, the platform is `servicestage/`, changing it is `ap
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from statetool import __version__, surroundings
 from statetool.apply.executor import apply_plan
 from statetool.apply.idle import wait_until_idle
-from statetool.apply.recovery import Recovered
+from statetool.apply.recovery import Recovered, Recovery
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends.snapshot import read_snapshot
 from statetool.core.approval import Approval, keep_approved
@@ -33,7 +34,7 @@ from statetool.core.project import Circumstances, build_plan
 from statetool.core.selection import Selection
 from statetool.core.sequence import PlanRules
 from statetool.core.state import StateFile
-from statetool.errors import ExitCode, Interrupted, PlatformError
+from statetool.errors import ExitCode, Interrupted, PlatformError, StateError
 from statetool.guarding import guards_at
 from statetool.observing import observe, with_looks
 from statetool.planfile import ensure_plan_fits
@@ -71,6 +72,14 @@ class Outcome:
     summary: RunSummary
     exit_code: ExitCode
     remaining: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """What became of everything that an interrupted run had left open."""
+
+    recovered: tuple[Recovered, ...]
+    exit_code: ExitCode
 
 
 # --- load ------------------------------------------------------------------------------------------------------------
@@ -171,11 +180,29 @@ def _recorded(state: StateFile | None) -> Mapping[Address, Recorded]:
 # --- apply -----------------------------------------------------------------------------------------------------------
 
 
-def resume(project: Project, listener: Listener, *, lock_timeout_s: float) -> tuple[Recovered, ...]:
-    """Take up what an interrupted run left open, and nothing else: what is known of each operation by now."""
+def resume(project: Project, listener: Listener, *, lock_timeout_s: float) -> Resumed:
+    """Take up what an interrupted run left open, and nothing else."""
     project = with_project_id(project)
     with _apply_session(project, listener, lock_timeout_s) as session:
-        return session.take_up()[1]
+        _, recovered = session.take_up()
+        is_good = all(one.outcome.is_good for one in recovered)
+        exit_code = ExitCode.DONE if is_good else ExitCode.PARTLY
+        became = Counter(one.outcome for one in recovered)
+        session.emitter.emit(
+            EventType.CHANGE_SUMMARY,
+            data={
+                "done": became[Recovery.DONE],
+                "satisfied": 0,
+                "failed": became[Recovery.FAILED],
+                "not_run": became[Recovery.NOT_ACCEPTED],
+                "still_running": became[Recovery.STILL_RUNNING],
+                "blocked": became[Recovery.PARKED],
+                "stale": became[Recovery.FOREIGN],
+                "untold": became[Recovery.UNTOLD],
+                "exit_code": int(exit_code),
+            },
+        )
+        return Resumed(recovered, exit_code)
 
 
 def _apply_session(project: Project, listener: Listener, lock_timeout_s: float) -> AbstractContextManager[Session]:
@@ -294,8 +321,9 @@ async def execute(
             )
         if plan_again is not None and not stop.is_set():
             # What was done is done and recorded, also where this last look fails.
-            with suppress(PlatformError):
-                remaining = await plan_again(platform, keeper.saved)
+            with suppress(PlatformError, StateError):
+                left_open = read_snapshot(session.backend).journal.operations.values()
+                remaining = report_interrupted(await plan_again(platform, keeper.saved), left_open)
     return finish(session, plan, remaining)
 
 

@@ -96,7 +96,7 @@ class Following:
         return finding
 
     def _parked(self, why: str) -> Ending:
-        hint = f"find out, then: statetool state resolve {self.open_id} --did-run, or --did-not"
+        hint = f"find out, then say it: `statetool state resolve {self.open_id} --did-run`, or --did-not"
         return self._errored("parked", f"nobody can tell whether it ran: {why}", hint)
 
     async def _follow_to_end(self) -> Ending | None:
@@ -237,19 +237,10 @@ class Following:
 
     def _version_change(self) -> VersionChange | None:
         """The version this action reached, where it did: also when its instances did not become ready."""
-        if self.action.verb not in verdict.VERSION_VERBS or self._seen is None or self._before is None:
+        if self._seen is None or self._before is None:
             return None
-        if self._seen.status_class in (StatusClass.GRAYING, StatusClass.BUSY):
-            return None
-        reached = self._values(self._seen).get("version")
-        if not isinstance(reached, str) or reached != self.action.goal.get("version", reached):
-            return None
-        if self.action.verb not in verdict.ROLLBACK_VERBS:
-            return VersionChange(reached, str(self.action.verb), None, self._job_id)
-        is_abort = "gray.version" in self._before_values
-        left = self._before_values.get("gray.version" if is_abort else "version")
-        verb = "abort" if is_abort else str(self.action.verb)
-        return VersionChange(reached, verb, left if isinstance(left, str) else None, self._job_id)
+        values = self._values(self._seen)
+        return verdict.version_change(self.action, self._seen, values, self._before_values, self._job_id)
 
     # Looking and telling
 

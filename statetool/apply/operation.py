@@ -184,6 +184,7 @@ class Operation(Following):
             await self._keep_journal()
             raise
         await self._keep_journal()
+        self._tell_accepted()
 
     async def _intend(self) -> Intent:
         """Write down what is about to be sent, and return once that is durable. The lease is asked before and after."""
@@ -261,10 +262,12 @@ class Operation(Following):
             # Also where its answer came: the cancellation waited for that, and ends the task right behind it.
             if self._unanswered:
                 self._refused(NotSent("the run was interrupted before it was sent"))
+            else:
+                self._tell_accepted()
             return
         error = sending.exception()
         if error is None:
-            self._unanswered = False
+            self._tell_accepted()
         elif isinstance(error, OutcomeUnknown):
             self._note(EntryType.UNKNOWN, {"code": error.code, "message": error.message})
             raise error
@@ -280,7 +283,9 @@ class Operation(Following):
         if job_id is not None:
             self._own_jobs.add(job_id)
         self._note(EntryType.ACCEPTED, {"job_id": job_id, "how": "answer"})
-        self._emit(EventType.ACTION_ACCEPTED, {"job_id": job_id})
+
+    def _tell_accepted(self) -> None:
+        self._emit(EventType.ACTION_ACCEPTED, {"job_id": self._job_id})
 
     def _refused(self, error: BaseException) -> None:
         """The platform surely did not carry it out."""

@@ -43,6 +43,11 @@ class Recovery(StrEnum):
         """Whether the operation stays in the journal."""
         return self in (Recovery.PARKED, Recovery.STILL_RUNNING, Recovery.UNTOLD)
 
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is left to look after: it was done, or it is for the next plan to say again."""
+        return self in (Recovery.DONE, Recovery.NOT_ACCEPTED)
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:

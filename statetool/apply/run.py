@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SHORTEST_SEND_WINDOW_S = 2.0
+"""Also where no request arrives late, one has to be sent at all."""
+
 _SCALE = "scale"
 _SCALING = frozenset({Risk.SCALE_UP, Risk.SCALE_DOWN})
 
@@ -57,7 +60,7 @@ class Limits:
     @property
     def send_window_s(self) -> float:
         """A try of a request begins at most so long after its intent: what comes later can't arrive in time."""
-        return self.quiet_period_s / 3
+        return max(self.quiet_period_s / 3, SHORTEST_SEND_WINDOW_S)
 
 
 class Offload(Protocol):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from statetool.apply.ending import VersionChange
 from statetool.core.canonical import canonical_text
 from statetool.core.journal import Baseline
 from statetool.core.model import Json, Observed, StatusClass
@@ -163,3 +164,20 @@ def shows_its_kind(action: Action, unmet: Collection[str], observed: Observed, b
         left, before = record.remaining_batches, baseline.remaining_batches
         return left is not None and before is not None and left < before
     return record.deploy_type == action.verb
+
+
+def version_change(
+    action: Action, seen: Observed, values: Mapping[str, Json], before: Mapping[str, Json], job_id: str | None
+) -> VersionChange | None:
+    """The version an action reached, where it did. `values` are those of `seen`, `before` those before it was sent."""
+    if action.verb not in VERSION_VERBS or seen.status_class in (StatusClass.GRAYING, StatusClass.BUSY):
+        return None
+    reached = values.get("version")
+    if not isinstance(reached, str) or reached != action.goal.get("version", reached):
+        return None
+    if action.verb not in ROLLBACK_VERBS:
+        return VersionChange(reached, str(action.verb), None, job_id)
+    is_abort = "gray.version" in before
+    left = before.get("gray.version" if is_abort else "version")
+    verb = "abort" if is_abort else str(action.verb)
+    return VersionChange(reached, verb, left if isinstance(left, str) else None, job_id)

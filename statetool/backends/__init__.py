@@ -1,4 +1,4 @@
-"""Where the state lives: the protocol every backend keeps, and the registry that opens one by name.
+"""Where the state lives: the protocol every backend keeps, and the registry that opens the one of a place.
 
 Owns what the rest of the tool may rely on, whatever the backend. It must not know how any backend does it: a
 backend is a module of its own, loaded when it is opened. Every backend passes the contract suite in
@@ -14,32 +14,12 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from statetool.backends.lease import Lease
+from statetool.backends.places import HttpPlace, LocalPlace, Place, PostgresPlace, S3Place
 from statetool.core.document import Fields
+from statetool.core.holder import LockInfo as LockInfo
 from statetool.core.model import Json
 from statetool.core.state import StateFile
-from statetool.errors import Diagnostic, StateError
-
-
-@dataclass(frozen=True, slots=True)
-class LockInfo:
-    """Who holds a lock, for the person who meets it. `who` is user@host; `created` is UTC RFC 3339.
-
-    Found with a backend, not written by its holder: `fence` of the lease, and `renewed_ago_s`, the seconds since its
-    holder last gave a sign of life, where the backend can tell.
-    """
-
-    id: str
-    operation: str
-    who: str
-    host: str
-    pid: int
-    tool_version: str
-    created: str
-    run_id: str | None = None
-    ci_url: str | None = None
-    fence: int | None = None
-    renewed_ago_s: float | None = None
-
+from statetool.errors import Diagnostic
 
 OnWait = Callable[["LockInfo | None"], None]
 """Told once that a lock is being waited for, and who holds it where that is known."""
@@ -158,13 +138,34 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(name: str, path: Path) -> Backend:
-    """The backend of that name for the state at `path`. Touches nothing yet."""
-    if name != "local":
-        raise StateError(f"there is no state backend {name!r}", code="unknown_backend", hint="use `backend: local`")
-    from statetool.backends.local import LocalBackend
+def open_backend(place: Place, rescue_folder: Path, *, unsafe: bool = False) -> Backend:
+    """The backend that keeps a state at `place`. Touches nothing yet.
 
-    return LocalBackend(path)
+    What a place somewhere else could not be told goes to `rescue_folder` of this machine. `unsafe` uses a store that
+    was found to ignore conditions. Raises UsageError where a driver is not installed.
+    """
+    if isinstance(place, LocalPlace):
+        from statetool.backends.local import LocalBackend
+
+        return LocalBackend(place.path)
+    from statetool.backends.rescued import RescuedBackend
+
+    remote = _open_remote(place, unsafe)
+    return RescuedBackend(remote, rescue_folder, f"{type(place).__name__.removesuffix('Place').lower()}-state.json")
+
+
+def _open_remote(place: HttpPlace | PostgresPlace | S3Place, unsafe: bool) -> Backend:
+    if isinstance(place, PostgresPlace):
+        from statetool.backends.postgres import PostgresBackend
+
+        return PostgresBackend(place)
+    if isinstance(place, S3Place):
+        from statetool.backends.s3 import S3Backend
+
+        return S3Backend(place, unsafe=unsafe)
+    from statetool.backends.http import HttpBackend
+
+    return HttpBackend(place, unsafe=unsafe)
 
 
 def lock_info_to_json(info: LockInfo) -> dict[str, Json]:

@@ -149,6 +149,9 @@ class HttpBackend:
             stored = self._read()
             lease = Lease(stored.fence + 1, clock=self._clock)
             self._held = _Held(info, lease, is_locked, {stored.post})
+            if stored.post:
+                # One request more a lock: it makes the fence count, and says who holds it to whoever meets the lock.
+                self._store(stored, lease)
             yield lease
         except BaseException:
             self._held = None
@@ -267,7 +270,8 @@ class HttpBackend:
             raise StateUnreachable(
                 f"the state {self.location} is still locked as {info.id}: {error.message}",
                 code="lock_left",
-                hint=f"what was to be saved is saved; when the server answers: statetool force-unlock {info.id}",
+                hint="what was to be saved is saved; when the server answers: "
+                f"statetool force-unlock {info.id} --reason TEXT",
             ) from None
 
     def _read(self) -> Envelope:

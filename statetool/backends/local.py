@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from statetool.backends import Capabilities, JournalEntry, LockInfo, OnWait, StoredSerial
+from statetool.backends.comparison import ensure_unmoved
 from statetool.backends.files import (
     FileSystem,
     Signature,
@@ -33,7 +34,7 @@ from statetool.backends.places import LocalPlace
 from statetool.backends.rescue import Rescue
 from statetool.backends.state_text import MAX_BYTES, StateText, parse_state
 from statetool.core.state import StateFile
-from statetool.errors import Diagnostic, LeaseLost, StateConflict, StateError, StateUnreadable
+from statetool.errors import Diagnostic, LeaseLost, StateError, StateUnreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class LocalBackend:
             stored = self.read()
         except StateUnreadable as error:
             raise self._rescue.keep(saved, self.location, error.message) from None
-        self._ensure_unmoved(before, after, stored, lease)
+        ensure_unmoved(self.location, before, after, stored, lease)
         if stored is not None and stored.holds_the_same_as(after):
             self._rescue.remove_answered(stored)
             return stored
@@ -219,29 +220,6 @@ class LocalBackend:
                 f"nothing was written to the state {self._path}: its lock is no longer held by this run",
                 hint="run the command again; it looks at what really happened",
             )
-
-    def _ensure_unmoved(
-        self, before: StateFile | None, after: StateFile, stored: StateFile | None, lease: Lease
-    ) -> None:
-        """The comparison of compare-and-swap."""
-        if stored is None and before is not None:
-            moved = f"it held serial {before.serial} and is gone now"
-        elif stored is not None and before is None:
-            moved = f"it did not exist, and holds serial {stored.serial} now"
-        elif stored is not None and before is not None and stored.lineage != before.lineage:
-            moved = f"lineage {before.lineage} was replaced by {stored.lineage}"
-        elif stored is not None and before is not None and stored.serial != before.serial:
-            moved = f"it held serial {before.serial} and holds {stored.serial} now"
-        elif stored is not None and stored.fence > lease.fence:
-            moved = f"it was saved under fence {stored.fence}, newer than this run's {lease.fence}"
-        elif before is not None and after.lineage != before.lineage:
-            moved = f"lineage {before.lineage} can't be replaced by {after.lineage}"
-        else:
-            return
-        raise StateConflict(
-            f"the state {self._path} was not saved, for it changed since this run read it: {moved}",
-            hint="find out who wrote it, then run the command again; it looks at what really happened",
-        )
 
     def _unreadable(self, reason: str, hint: str | None = None) -> StateUnreadable:
         backup = f"the previous serial stands in {self._backup}" if find_signature(self._backup) else None

@@ -70,3 +70,14 @@ class S3Place:
 
 
 Place: TypeAlias = LocalPlace | HttpPlace | PostgresPlace | S3Place
+
+
+def location_of(place: Place) -> str:
+    """Where that is, for messages: without credentials, and of a URL nothing but what tells places apart."""
+    if isinstance(place, LocalPlace):
+        return str(place.path)
+    if isinstance(place, HttpPlace):
+        return place.address
+    if isinstance(place, PostgresPlace):
+        return f"{place.url.partition('?')[0]}, schema {place.schema}, state {place.name}"
+    return f"s3://{place.bucket}/{place.key}" + (f" at {place.endpoint}" if place.endpoint else "")

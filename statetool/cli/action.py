@@ -10,7 +10,7 @@ import click
 
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import complete_address, json_option, lock_timeout_option, option, variable_options
+from statetool.cli.options import complete_address, json_option, lock_options, option, variable_options
 from statetool.cli.project import PlanningOptions, open_project, parse_address
 from statetool.cli.running import ensure_can_approve, run
 from statetool.core.model import Address, ContentRule, GrayRule, Json
@@ -54,7 +54,7 @@ _CONDITIONS = ("equal", "match", "in")
 )
 @variable_options
 @option("--auto-approve", is_flag=True, help="Do not ask.")
-@lock_timeout_option
+@lock_options
 @json_option("lines", "Events on stdout, one JSON object a line.")
 @click.pass_obj
 def action(

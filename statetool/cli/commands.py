@@ -21,6 +21,8 @@ from statetool.errors import UsageError
 
 FOLDER = "statetool.folder"
 """Key of a context's `meta`: the folder that --chdir named, for completion, which happens outside of it."""
+UNSAFE = "statetool.unsafe"
+"""Key of a context's `meta`: whether --unsafe-no-lock was given."""
 _LIKENESS = 0.6
 """Of two names, from 0 to 1, above which one is taken for a slip of the other."""
 
@@ -192,7 +194,7 @@ class LazyGroup(_Family):
         if cmd_name not in self._help:
             return None
         # `import` is a word of Python's own: that module, and the command in it, are called `import_`.
-        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name.replace("-", "_")
         return cast("click.Command", getattr(importlib.import_module(f"{self._package}.{name}"), name))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:

@@ -8,7 +8,7 @@ import click
 
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import lock_timeout_option, option
+from statetool.cli.options import lock_options, option
 from statetool.cli.project import open_project
 from statetool.cli.running import tell_lock_wait
 from statetool.errors import UsageError
@@ -24,7 +24,7 @@ from statetool.render.imported import render_imported
     default="auto",
     help="Whose the number of instances is: nobody's, or the manifest's [default: auto].",
 )
-@lock_timeout_option
+@lock_options
 @click.pass_obj
 def import_(console: Console, /, names: tuple[str, ...], replicas: str, lock_timeout: float | None) -> None:
     """Write manifests for what runs and none describes, and record it. Changes nothing on the platform."""

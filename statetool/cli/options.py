@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from statetool.cli.commands import FOLDER, Option
+from statetool.cli.commands import FOLDER, UNSAFE, Option
 from statetool.cli.console import Console, JsonMode
+from statetool.cli.warnings import warn
 
 if TYPE_CHECKING:
     from statetool.core.approval import Approval
@@ -24,6 +25,11 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(s|m|h)?")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600}
 LARGEST_TIMEOUT_S = 7 * 86400
+_UNSAFE_WARNING = (
+    "--unsafe-no-lock: a store that ignores conditions lets two runs write at once; the later one then overwrites what "
+    "the other recorded, and both may send the same change"
+)
+_UNSAFE_HINT = "make sure by other means that nobody else runs now; better, move to a store with locks: `state migrate`"
 
 
 def read_duration(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
@@ -181,8 +187,21 @@ def lock_timeout_option(command: Decorated) -> Decorated:
     return option("--lock-timeout", metavar="S", callback=read_duration, help=text)(command)
 
 
+def lock_options(command: Decorated) -> Decorated:
+    """How the state is locked: arrives as lock_timeout; --unsafe-no-lock is left to `project.py`."""
+
+    def choose(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            context.meta[UNSAFE] = True
+            warn(cast("Console", context.obj), "unsafe_no_lock", _UNSAFE_WARNING, _UNSAFE_HINT)
+
+    text = "Also use a store that can't keep two writers apart: the later one then overwrites the other."
+    unsafe = option("--unsafe-no-lock", is_flag=True, expose_value=False, callback=choose, help=text)
+    return lock_timeout_option(unsafe(command))
+
+
 def run_options(command: Decorated) -> Decorated:
-    """How an apply goes: arrive as auto_approve, approval, parallelism, lock_timeout."""
+    """How an apply goes: arrive as auto_approve, approval, parallelism, on_failure, lock_timeout."""
     for decorate in reversed(
         (
             option("--auto-approve", is_flag=True, help="Do not ask."),
@@ -194,7 +213,12 @@ def run_options(command: Decorated) -> Decorated:
                 help="Do not ask, and run only actions of these risks, as in scale_up,traffic:10.",
             ),
             option("--parallelism", type=int, metavar="N", help="Changing requests at once [default: 10]."),
-            lock_timeout_option,
+            option(
+                "--on-failure",
+                type=click.Choice(["stop", "continue"]),
+                help="Start nothing new after a failure, or what does not need it [default: limits.max_failures].",
+            ),
+            lock_options,
         )
     ):
         command = decorate(command)

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
+
 from statetool import surroundings
+from statetool.cli.commands import UNSAFE
 from statetool.config import allowed_hosts, load_settings
 from statetool.config_reader import CONFIG_FILE
 from statetool.connection import find_credentials
@@ -20,7 +23,7 @@ from statetool.core.model import Address
 from statetool.core.plan import PlanMode
 from statetool.core.selection import Selection, parse_selectors
 from statetool.errors import UsageError
-from statetool.session import Project
+from statetool.session import OnFailure, Project
 from statetool.workflow import Request
 
 
@@ -52,7 +55,7 @@ class PlanningOptions:
         )
 
 
-def open_project(flags: Mapping[str, object] | None = None) -> Project:
+def open_project(flags: Mapping[str, object] | None = None, on_failure: OnFailure | None = None) -> Project:
     """The project of this folder, ready to talk to the platform. Raises InvalidInput, UsageError."""
     settings = load_settings(Path(), os.environ, flags or {})
     return Project(
@@ -60,6 +63,8 @@ def open_project(flags: Mapping[str, object] | None = None) -> Project:
         credentials=find_credentials(settings, os.environ),
         allowed_hosts=allowed_hosts(os.environ),
         environ=os.environ,
+        unsafe=is_unsafe(),
+        on_failure=on_failure,
     )
 
 
@@ -69,7 +74,14 @@ def open_offline() -> Project:
         settings=load_settings(Path(), os.environ, {}, offline=True),
         credentials=None,
         environ=os.environ,
+        unsafe=is_unsafe(),
     )
+
+
+def is_unsafe() -> bool:
+    """Whether --unsafe-no-lock was given to the command that runs."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(UNSAFE))
 
 
 def has_project() -> bool:

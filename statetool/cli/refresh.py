@@ -9,7 +9,7 @@ import click
 from statetool import __version__
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import address_options, json_option, lock_timeout_option, option
+from statetool.cli.options import address_options, json_option, lock_options, option
 from statetool.cli.project import open_project, timezone_of
 from statetool.cli.running import ask_for_yes, ensure_can_approve, tell_lock_wait
 from statetool.core.seen import Sightings
@@ -26,7 +26,7 @@ from statetool.session import Project
 @option("--sync-workload", is_flag=True, help="Have the platform read the workloads again first.")
 @address_options
 @option("--auto-approve", is_flag=True, help="Do not ask.")
-@lock_timeout_option
+@lock_options
 @json_option("document", "One JSON document (schema: refresh); needs --auto-approve.")
 @click.pass_obj
 def refresh(

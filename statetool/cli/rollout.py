@@ -11,7 +11,7 @@ import click
 from statetool import __version__
 from statetool.cli.commands import Command, Group
 from statetool.cli.console import Console
-from statetool.cli.options import complete_address, json_option, lock_timeout_option, option, variable_options
+from statetool.cli.options import complete_address, json_option, lock_options, option, variable_options
 from statetool.cli.project import PlanningOptions, open_offline, open_project, parse_address, timezone_of
 from statetool.cli.running import RunView, ensure_can_approve, tell_lock_wait
 from statetool.core.plan import OVERRIDABLE
@@ -47,7 +47,7 @@ def _step_options(command: Decorated) -> Decorated:
             ),
             variable_options,
             option("--auto-approve", is_flag=True, help="Do not ask."),
-            lock_timeout_option,
+            lock_options,
             json_option("lines", "Events on stdout, one JSON object a line."),
         )
     ):
@@ -116,7 +116,7 @@ def set_weight(console: Console, /, address: str, weight: int, **options: Any) -
 @click.argument("address", shell_complete=complete_address)
 @click.argument("version")
 @option("--reason", required=True, metavar="TEXT", help="Why it may return; shown in the output.")
-@lock_timeout_option
+@lock_options
 @click.pass_obj
 def clear(console: Console, /, address: str, version: str, reason: str, lock_timeout: float | None) -> None:
     """Let a version return that was aborted or rolled back. Changes the state only."""

@@ -12,19 +12,24 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from statetool import surroundings
 from statetool.backends import LockInfo
 from statetool.cli.console import Console
 from statetool.cli.project import timezone_of
+from statetool.cli.warnings import warn
 from statetool.core.events import Event, EventType
 from statetool.core.plan import Plan
 from statetool.errors import ExitCode, UsageError
+from statetool.render import words
 from statetool.render.harmless import for_terminal
 from statetool.render.json import event_to_line
 from statetool.render.outcome import render_outcome
 from statetool.render.progress import LiveProgress, PlainProgress
+from statetool.render.recovery import render_interruption, render_recovered, render_resumed
+from statetool.render.state_work import progress_text
 from statetool.render.text import render_plan
 from statetool.session import Listener, Project
-from statetool.workflow import Outcome
+from statetool.workflow import Outcome, resume
 
 QUESTION = "Do you want this? Only `yes` is taken: "
 ONCE_MORE = "type yes to go on: "
@@ -54,7 +59,16 @@ def ask_for_yes(console: Console) -> bool:
 def tell_lock_wait(console: Console, holder: LockInfo | None) -> None:
     """One line while another run holds the state."""
     who = "another run" if holder is None else f"{holder.operation} of {holder.who} since {holder.created}"
+    far = progress_text(holder) if holder is not None else ""
+    who += f", {far}" if far else ""
     console.tell(for_terminal(f"waiting for the state's lock, held by {who}"))
+
+
+def warn_of_ephemeral_state(console: Console, project: Project) -> None:
+    """A machine that is thrown away takes the state along: what was applied is forgotten, and nobody notices."""
+    if project.settings.state.backend == "local" and surroundings.is_ci(project.environ):
+        folder = project.settings.state_path.parent
+        warn(console, "ephemeral_state", words.EPHEMERAL_STATE.format(folder=folder), words.EPHEMERAL_STATE_ADVICE)
 
 
 class RunView:
@@ -78,6 +92,8 @@ class RunView:
         self._saved = saved
         self._of_manifests = of_manifests and saved is None
         self._shown: Plan | None = None
+        self._to_recover = 0
+        self._has_recovered = False
         self._progress: Callable[[Event], None] = PlainProgress(console.tell)
         self._live = contextlib.ExitStack()
 
@@ -135,14 +151,36 @@ class RunView:
         if self._console.is_json:
             self._console.out(event_to_line(event))
             return
-        # The first event comes before a saved plan may still be refused; what follows belongs to its run.
-        if self._saved is not None and self._shown is None and event.type is not EventType.VERSION:
+        if self._tell_recovery(event):
+            return
+        # The first event comes before a saved plan may still be refused; what follows belongs to its run, but for what
+        # is told of an earlier one.
+        is_of_this_run = event.type is not EventType.VERSION and not self._to_recover
+        if self._saved is not None and self._shown is None and is_of_this_run:
             self._show(self._saved)
             self._start_progress(self._saved)
         self._progress(event)
 
+    def _tell_recovery(self, event: Event) -> bool:
+        """What became of an earlier run is a result like the plan that follows it. Whether the event told of that."""
+        console = self._console
+        color = console.color(console.stdout)
+        if event.type is EventType.RECOVERING:
+            self._has_recovered = True
+            count = event.data.get("operations")
+            self._to_recover = count if isinstance(count, int) else 0
+            console.out(render_interruption(event.data, color=color, timezone=self._timezone))
+        elif event.type is EventType.RECOVERED:
+            self._to_recover -= 1
+            console.out(render_recovered(event.data, width=console.width, color=color, timezone=self._timezone))
+        else:
+            return False
+        return True
+
     def _show(self, plan: Plan) -> None:
         console = self._console
+        if self._shown is None and self._has_recovered:
+            console.out("")
         self._shown = plan
         console.out(
             render_plan(
@@ -162,6 +200,16 @@ class RunView:
             self._progress = self._live.enter_context(
                 LiveProgress(plan, console.stderr, color=console.color(console.stderr))
             )
+
+
+def run_resume(console: Console, project: Project, *, lock_timeout_s: float) -> ExitCode:
+    """Take up what an interrupted run left open, show what became of it, and do nothing else."""
+    with RunView(console, timezone_of(project), auto_approve=True) as view:
+        resumed = resume(project, view.listener, lock_timeout_s=lock_timeout_s)
+    if not console.is_json:
+        outcomes = [str(one.outcome) for one in resumed.recovered]
+        console.out(render_resumed(outcomes, color=console.color(console.stdout)))
+    return resumed.exit_code
 
 
 def run(

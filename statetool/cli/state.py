@@ -1,23 +1,28 @@
-"""`statetool state`: reading what is recorded."""
+"""`statetool state`: what is recorded, read and worked on."""
 
 from __future__ import annotations
 
 import click
 
+from statetool import __version__
 from statetool.cli.commands import Command, Group
 from statetool.cli.console import Console
-from statetool.cli.options import complete_address, json_option
+from statetool.cli.options import complete_address, json_option, option
 from statetool.cli.project import open_offline, parse_address, timezone_of
+from statetool.cli.state_changes import migrate, mv, push, rm
+from statetool.cli.state_resolve import resolve
 from statetool.cli.state_view import show_state
 from statetool.core.state_document import recorded_to_json, state_to_document
 from statetool.housekeeping import read_recorded, read_state
 from statetool.render.json import render_document
 from statetool.render.state import render_state_show
+from statetool.render.state_work import history_to_document, render_history
+from statetool.state_work import read_history, read_serial
 
 
 @click.group(cls=Group)
 def state() -> None:
-    """Read the recorded state: the wish last applied to each component, and what was last seen."""
+    """The recorded state: the wish last applied to each component, and what was last seen."""
 
 
 @state.command("list", cls=Command)
@@ -44,7 +49,27 @@ def show(console: Console, /, address: str) -> None:
 
 
 @state.command(cls=Command)
+@option("--serial", type=click.IntRange(min=0), metavar="N", help="As it was stored with this serial.")
 @click.pass_obj
-def pull(console: Console) -> None:
+def pull(console: Console, /, serial: int | None) -> None:
     """The state's document, as JSON, on stdout."""
-    console.out(render_document(state_to_document(read_state(open_offline()))))
+    project = open_offline()
+    found = read_state(project) if serial is None else read_serial(project, serial)
+    console.out(render_document(state_to_document(found)))
+
+
+@state.command(cls=Command)
+@json_option("document", "One JSON document (schema: history).")
+@click.pass_obj
+def history(console: Console) -> None:
+    """The serials that can be pulled, the newest first."""
+    project = open_offline()
+    serials = [(one.serial, one.at) for one in read_history(project)]
+    if console.is_json:
+        console.out(render_document(history_to_document(project.backend.location, serials, __version__)))
+    else:
+        console.out(render_history(serials, timezone=timezone_of(project)))
+
+
+for command in (push, rm, mv, migrate, resolve):
+    state.add_command(command)

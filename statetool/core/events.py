@@ -20,6 +20,7 @@ class EventType(StrEnum):
 
     VERSION = "version"  # format_version, tool_version
     WAITING = "waiting"  # address, status: apply waits for a busy component before it plans
+    RECOVERING = "recovering"  # interrupted_run, planned, since, operations, parked: what is open is taken up
     RECOVERED = "recovered"  # operation, address, verb, outcome, why, job_id, intended_at: of an interrupted run
     OVERRIDDEN = "overridden"  # codes: denies that this run lets through
     ACTION_START = "action_start"  # verb, address
@@ -33,7 +34,7 @@ class EventType(StrEnum):
     ACTION_SKIPPED = "action_skipped"  # because: an action id, "interrupted" or "max_failures"
     STATE_SAVED = "state_saved"  # serial
     STOPPING = "stopping"  # signal: start nothing new; with leaves: the process ends now
-    CHANGE_SUMMARY = "change_summary"  # counts of RunSummary, exit_code
+    CHANGE_SUMMARY = "change_summary"  # counts of RunSummary, exit_code; of `apply --resume` by what became of each
 
 
 @dataclass(frozen=True, slots=True)

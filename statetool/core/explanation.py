@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from statetool.core import reasons
 from statetool.core.canonical import canonical_text, wish_to_json
 from statetool.core.diff import ComponentDiff, FieldDiff, diff_component, observed_state
+from statetool.core.journal import OpenOperation
 from statetool.core.locating import ambiguous, names
 from statetool.core.matching import Matching, match_components
 from statetool.core.model import (
@@ -101,7 +102,8 @@ class Explanation:
 
     `written` holds the origin of every value the manifest writes, by path. `records` are the wishes an apply would
     write down. `needed_by` are the components that depend on it. `ended_outside` is a version found to be taken back
-    behind our back. `may_change` is False where mode observe keeps the application as it is.
+    behind our back. `may_change` is False where mode observe keeps the application as it is. `operations` are what an
+    interrupted run left open of it.
     """
 
     subject: Subject
@@ -118,6 +120,7 @@ class Explanation:
     ended_outside: Rejection | None
     needed_by: tuple[Address, ...]
     may_change: bool
+    operations: tuple[OpenOperation, ...] = ()
 
 
 # Which component is meant
@@ -175,8 +178,17 @@ def _is_meant(address: Address, subject: Subject) -> bool:
 # The explanation
 
 
-def build_explanation(subject: Subject, desired: Sequence[Desired], plan: Plan, rules: PlanRules) -> Explanation:
-    """Explain one component by the plan of its whole project, which `rules` were asked for."""
+def build_explanation(
+    subject: Subject,
+    desired: Sequence[Desired],
+    plan: Plan,
+    rules: PlanRules,
+    operations: Iterable[OpenOperation] = (),
+) -> Explanation:
+    """Explain one component by the plan of its whole project, which `rules` were asked for.
+
+    `operations` are all that are open.
+    """
     address, wanted, observed = subject.address, subject.desired, subject.observed
     diff, component = None, ComponentPlan()
     if wanted is not None and observed is not None:
@@ -203,7 +215,13 @@ def build_explanation(subject: Subject, desired: Sequence[Desired], plan: Plan, 
         ended_outside=next((entry.rejection for entry in plan.rejections if entry.address == address), None),
         needed_by=tuple(entry.address for entry in desired if address in entry.depends_on),
         may_change=observed is None or may_change(rules.managed, observed.address.application, observed.application_id),
+        operations=tuple(one for one in operations if _is_about(one, subject)),
     )
+
+
+def _is_about(operation: OpenOperation, subject: Subject) -> bool:
+    known = (entry.component_id for entry in (subject.observed, subject.recorded) if entry is not None)
+    return operation.address == subject.address or operation.intent.known.component_id in known
 
 
 def _decided_actions(subject: Subject, plan: Plan, version_row: str | None) -> tuple[Decided[Action], ...]:

@@ -26,7 +26,7 @@ class Overview:
 
     `iam_endpoint` is where tokens and project ids are asked for; `credentials` has their kind as its value.
     `allowed_hosts` may have credentials beside the platform's own hosts. `state_location` is where the backend keeps
-    the state.
+    the state, and `state_credentials` has the kind of what it is given there.
     """
 
     root: str
@@ -35,3 +35,4 @@ class Overview:
     credentials: Setting
     allowed_hosts: Setting
     state_location: str
+    state_credentials: Setting

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from statetool import surroundings
 from statetool.backends import Backend, LockInfo
+from statetool.backends.places import BackendName
+from statetool.backends.snapshot import read_snapshot
 from statetool.config import Inspection, Settings
 from statetool.core.checks import Check, CheckStatus, Topic
 from statetool.core.model import Json
-from statetool.errors import Diagnostic, InvalidInput, StateError
+from statetool.errors import Diagnostic, InvalidInput, StateError, StateUnreadable
 from statetool.session import Project
 from statetool.workflow import Request
 
@@ -46,42 +48,73 @@ def check_manifests(inspection: Inspection, environ: Mapping[str, str], request:
 
 
 def check_state(inspection: Inspection, environ: Mapping[str, str]) -> tuple[Check, ...]:
-    """What is stored, whether more could be, and who is at it."""
+    """What is stored and where, whether more could be, and who is at it."""
     settings = inspection.settings
-    if settings is None or not (inspection.knows("state.path") and inspection.knows("state.backend")):
+    if settings is None or not inspection.knows("state") or not _knows_place(inspection, settings.state.backend):
         topics = (Topic.STATE, Topic.STATE_FOLDER, Topic.LOCK)
         return tuple(Check(topic, CheckStatus.NOT_REACHED, _UNKNOWN) for topic in topics)
-    backend = Project(settings, None).backend
-    return (_check_content(backend), *_check_place(settings, backend, environ), _check_lock(backend))
-
-
-def _check_content(backend: Backend) -> Check:
-    facts: dict[str, Json] = {"location": backend.location}
+    facts: dict[str, Json] = {"backend": settings.state.backend}
     try:
-        stored = backend.read()
+        backend = Project(settings, None).backend
     except StateError as error:
-        return Check(Topic.STATE, CheckStatus.FAILED, "state_unreadable", facts, error.diagnostics)
+        failed = Check(Topic.STATE, CheckStatus.FAILED, error.code, facts, error.diagnostics)
+        return failed, Check(Topic.LOCK, CheckStatus.NOT_REACHED, "needs_state")
+    facts |= {"location": backend.location}
+    if settings.state.backend != "local":
+        return _check_remote(backend, facts)
+    return (_check_content(backend, facts), *_check_folder(settings, backend, environ), _check_lock(backend))
+
+
+def _knows_place(inspection: Inspection, backend: BackendName) -> bool:
+    """Whether nothing of that backend's settings was refused, nor is missing."""
+    known = inspection.knows("state.backend") and inspection.knows("state.path")
+    return known and inspection.settings is not None and backend in inspection.settings.state.places
+
+
+def _check_remote(backend: Backend, facts: dict[str, Json]) -> tuple[Check, ...]:
+    """A store that does not answer says so once."""
+    content = _check_content(backend, facts)
+    if content.status is CheckStatus.FAILED:
+        return content, Check(Topic.LOCK, CheckStatus.NOT_REACHED, "needs_state")
+    try:
+        problems = backend.check_place()
+    except StateError as error:
+        problems = error.diagnostics
+    return (content, *(_check_of(Topic.STATE, problem, facts) for problem in problems), _check_lock(backend))
+
+
+def _check_content(backend: Backend, facts: dict[str, Json]) -> Check:
+    try:
+        stored = read_snapshot(backend).state
+    except StateError as error:
+        code = "state_unreadable" if isinstance(error, StateUnreadable) else error.code
+        return Check(Topic.STATE, CheckStatus.FAILED, code, facts, error.diagnostics)
     if stored is None:
         return Check(Topic.STATE, CheckStatus.OK, "state_absent", facts)
-    facts |= {"serial": stored.serial, "lineage": stored.lineage, "components": len(stored.components)}
+    facts = {**facts, "serial": stored.serial, "lineage": stored.lineage, "components": len(stored.components)}
     return Check(Topic.STATE, CheckStatus.OK, "state_read", facts)
 
 
-def _check_place(settings: Settings, backend: Backend, environ: Mapping[str, str]) -> list[Check]:
+def _check_folder(settings: Settings, backend: Backend, environ: Mapping[str, str]) -> list[Check]:
     facts: dict[str, Json] = {"folder": str(settings.state_path.parent)}
-    found = [_check_of(problem, facts) for problem in backend.check_place()]
+    found = [_check_of(Topic.STATE_FOLDER, problem, facts) for problem in backend.check_place()]
     if surroundings.is_ci(environ):
         found.append(Check(Topic.STATE_FOLDER, CheckStatus.WARNING, "ephemeral_state", facts))
     return found or [Check(Topic.STATE_FOLDER, CheckStatus.OK, "state_folder_fit", facts)]
 
 
-def _check_of(problem: Diagnostic, facts: Mapping[str, Json]) -> Check:
+def _check_of(topic: Topic, problem: Diagnostic, facts: Mapping[str, Json]) -> Check:
     status = CheckStatus.FAILED if problem.severity == "error" else CheckStatus.WARNING
-    return Check(Topic.STATE_FOLDER, status, problem.code, facts, (problem,))
+    return Check(topic, status, problem.code, facts, (problem,))
 
 
 def _check_lock(backend: Backend) -> Check:
-    holder = backend.find_holder()
+    try:
+        holder = backend.find_holder()
+    except StateError as error:
+        return Check(Topic.LOCK, CheckStatus.FAILED, error.code, problems=error.diagnostics)
+    if holder is None and not backend.capabilities.expires:
+        return Check(Topic.LOCK, CheckStatus.NOT_REACHED, "lock_not_shown")
     if holder is None:
         return Check(Topic.LOCK, CheckStatus.OK, "lock_free")
     return Check(Topic.LOCK, CheckStatus.WARNING, "lock_held", _facts_of(holder))

@@ -14,7 +14,7 @@ from statetool.core.model import Json
 from statetool.errors import Diagnostic
 from statetool.render.json import FORMAT_VERSION, diagnostic_to_json
 from statetool.render.layout import Cell, Page, cell
-from statetool.render.words import CREDENTIAL_KINDS, plural
+from statetool.render.words import CREDENTIAL_KINDS, EPHEMERAL_STATE, EPHEMERAL_STATE_ADVICE, plural
 
 Facts = Mapping[str, Json]
 
@@ -73,17 +73,15 @@ _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "manifests_valid": lambda f: (
         f"{plural(_number(f, 'components'), 'component')} in {plural(_number(f, 'files'), 'file')}"
     ),
-    "state_absent": lambda f: f"there is none yet at {f['location']}; the first apply makes it",
+    "state_absent": lambda f: f"backend {f['backend']}: there is none yet at {f['location']}; the first apply makes it",
     "state_read": lambda f: (
-        f"{f['location']} holds {plural(_number(f, 'components'), 'component')}: serial {f['serial']}, "
-        f"lineage {f['lineage']}"
+        f"backend {f['backend']}: {f['location']} holds {plural(_number(f, 'components'), 'component')}: "
+        f"serial {f['serial']}, lineage {f['lineage']}"
     ),
     "state_folder_fit": lambda f: f"{f['folder']} can be written, and nobody else may read the state",
-    "ephemeral_state": lambda f: (
-        f"this is a CI job, and the state is a file in {f['folder']}: it is lost with this machine, and so is what "
-        "was applied"
-    ),
+    "ephemeral_state": lambda f: EPHEMERAL_STATE.format(folder=f["folder"]),
     "lock_free": lambda f: "free",
+    "lock_not_shown": lambda f: "this backend does not show its lock, it only refuses",
     "lock_held": _lock_text,
     "clock_in_process": lambda f: "the sandbox of this process goes by this machine's clock",
     "clock_right": lambda f: "right to the minute, by the platform's Date header",
@@ -111,6 +109,7 @@ _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     ),
     "versions": lambda f: f"statetool {f['tool']}, Python {f['python']}, {f['system']}",
     "needs_configuration": lambda f: "needs a configuration that is valid",
+    "needs_state": lambda f: "needs a state that can be read",
     "needs_sandbox": lambda f: "needs the sandbox's world",
     "needs_endpoint": lambda f: "needs an endpoint that can be reached",
     "needs_credentials": lambda f: "needs credentials that are accepted",
@@ -123,8 +122,10 @@ _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
 """What was found, by code. What failed in its own words has no line here."""
 
 _ADVICE: Mapping[str, Callable[[Facts], str]] = {
-    "ephemeral_state": lambda f: "keep that folder from job to job (a cache or an artifact), or apply elsewhere",
-    "lock_held": lambda f: "wait for that run to end, or give `--lock-timeout`; the lock ends with its process",
+    "ephemeral_state": lambda f: EPHEMERAL_STATE_ADVICE,
+    "lock_held": lambda f: (
+        "wait for that run to end, or give `--lock-timeout`; `statetool lock show` says how far it is"
+    ),
     "clock_off": lambda f: "set the clock (NTP); from 15 min on the platform refuses signatures",
     "clock_off_for_signatures": lambda f: "set the clock (NTP), then run this again",
     "sandbox_absent": lambda f: "`statetool sandbox seed FILE` makes it",

@@ -88,11 +88,14 @@ def _outside_rows(
 
 
 def _refusals(plan: Plan, correction: Plan) -> dict[Address, str]:
-    """Why nothing of a component would be put back, where that is not told of the drift itself."""
+    """Why nothing of a component would be put back; in a word, where that is told of the drift itself."""
     told = {(f.address, f.code) for f in plan.findings}
     whole = {f.code: words.finding_text(f) for f in correction.denies if f.address is None}
     refused = {
-        b.address: whole.get(b.because, b.message) for b in correction.blocked if (b.address, b.because) not in told
+        b.address: f"nothing is put back there: {b.because}"
+        if (b.address, b.because) in told
+        else whole.get(b.because, b.message)
+        for b in correction.blocked
     }
     own = ((f.address, f) for f in correction.denies if (f.address, f.code) not in told)
     return refused | {address: words.finding_text(f) for address, f in own if address is not None}

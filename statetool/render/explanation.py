@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from statetool.core.action_document import action_to_shown_json
 from statetool.core.document import rejection_to_json
 from statetool.core.explanation import Explanation, FieldExplanation, FieldStatus, PathValues
+from statetool.core.interrupted import describe_known
+from statetool.core.journal import OpenOperation
 from statetool.core.model import Json, Observed, Origin, Recorded
 from statetool.core.plan import Action, Kind, WishUpdate
 from statetool.core.plan_document import finding_to_json, held_back_to_json, left_alone_to_json
@@ -50,6 +52,7 @@ def render_explanation(
     _add_findings(page, explanation, clock)
     _add_section(page, "Decided by", _decided_rows(explanation), keep=1)
     _add_section(page, "Order and limits", _limit_rows(explanation), keep=1)
+    _add_section(page, "Left open by an earlier run", _open_rows(explanation.operations, clock), keep=2)
     _add_recorded(page, subject.recorded, clock)
     if subject.observed is None:
         _add_section(page, "Observed now", [["not on the platform, or not to be told apart there"]], keep=1)
@@ -242,6 +245,13 @@ def _limit_rows(explanation: Explanation) -> list[list[str]]:
 # What is known of it
 
 
+def _open_rows(operations: Iterable[OpenOperation], clock: words.InstantWriter) -> list[list[str]]:
+    return [
+        [one.id, words.action_text(one.intent.action), clock.full(one.intent.at), describe_known(one)]
+        for one in operations
+    ]
+
+
 def _add_recorded(page: Page, recorded: Recorded | None, clock: words.InstantWriter) -> None:
     if recorded is None:
         _add_section(page, "Recorded", [["nothing"]], keep=1)
@@ -313,6 +323,7 @@ def explanation_to_document(explanation: Explanation, tool_version: str) -> dict
         "records": [{"field": update.field, "after": list(update.after)} for update in explanation.records],
         "ended_outside": rejection_to_json(ended) if ended is not None else None,
         "limits": _limits_to_json(explanation),
+        "operations": [_operation_to_json(one) for one in explanation.operations],
         "recorded": recorded_to_json(subject.recorded) if subject.recorded is not None else None,
         "observed": _observed_to_json(subject.observed) if subject.observed is not None else None,
     }
@@ -344,6 +355,17 @@ def _origin_to_json(path: str, origin: Origin) -> Json:
         "origin": str(origin.mark),
         "is_default": origin.is_default,
         "variables": [{"name": v.name, "given_by": v.given_by} for v in origin.variables],
+    }
+
+
+def _operation_to_json(operation: OpenOperation) -> Json:
+    return {
+        "id": operation.id,
+        "verb": str(operation.intent.action.verb),
+        "run_id": operation.intent.run_id,
+        "intended_at": operation.intent.at,
+        "last": str(operation.type),
+        "job_id": operation.job_id,
     }
 
 

@@ -26,6 +26,7 @@ _LEVELS: Mapping[EventType, str] = {
     EventType.ACTION_STILL_RUNNING: "warn",
     EventType.STOPPING: "warn",
     EventType.OVERRIDDEN: "warn",
+    EventType.RECOVERING: "warn",
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from statetool.core.events import Event, EventType
 from statetool.core.model import Json
-from statetool.render import words
+from statetool.render import recovery, words
 from statetool.render.harmless import for_terminal
 
 
@@ -75,7 +75,10 @@ def _still_running(event: Event, subject: str) -> str:
 
 
 def _summary(event: Event, _: str) -> str:
-    keys = ("done", "satisfied", "failed", "stale", "still_running", "not_run", "blocked", "held_back", "left_out")
+    keys = (
+        *("done", "satisfied", "failed", "stale", "still_running", "not_run", "blocked", "held_back", "left_out"),
+        "untold",
+    )
     counts = [f"{_text(event.data, key)} {key.replace('_', ' ')}" for key in keys if event.data.get(key)]
     return "apply ended: " + (", ".join(counts) or "nothing to do")
 
@@ -84,12 +87,15 @@ _REASONS: Mapping[str, str] = {
     "interrupted": "the run was interrupted",
     "max_failures": "too many actions had failed",
     "state_not_saved": "the state could not be saved",
+    "lease_lost": "the state's lock was lost",
     "internal_error": "statetool failed inside",
 }
 
 _SENTENCES: Mapping[EventType, Callable[[Event, str], str]] = {
     EventType.VERSION: lambda e, _: f"statetool {_text(e.data, 'tool_version')}",
     EventType.WAITING: lambda e, s: f"{s}: waiting, the component is busy ({_text(e.data, 'status')})",
+    EventType.RECOVERING: lambda e, _: recovery.interruption_text(e.data),
+    EventType.RECOVERED: lambda e, s: f"{s}: {recovery.recovered_text(e.data)}",
     EventType.OVERRIDDEN: lambda e, _: f"let through with --override: {_text(e.data, 'codes')}",
     EventType.ACTION_START: lambda _, s: f"{s} started",
     EventType.ACTION_ACCEPTED: _accepted,

@@ -29,18 +29,19 @@ def render_overview(overview: Overview, *, width: int | None = None, color: bool
     page = Page(width=width, color=color)
     page.line(cell(f"Project {overview.root}", "bold"))
     page.blank()
-    kind = overview.credentials.value
-    shown = Setting(
-        "credentials", CREDENTIAL_KINDS.get(str(kind), str(kind)) if kind else None, overview.credentials.origin
-    )
+    shown = Setting("credentials", _kind_text(overview.credentials.value), overview.credentials.origin)
     state = Setting("state is kept in", overview.state_location, "")
+    keys = overview.state_credentials
+    kept = [_row(state)]
+    if overview.state_credentials.origin != "not needed":
+        kept.append(_row(Setting("credentials of the state", _kind_text(keys.value), keys.origin)))
     given = overview.allowed_hosts
     hosts = given.value if isinstance(given.value, list) else []
     more = [_row(Setting("hosts for credentials", _ALWAYS_ALLOWED, "always"))]
     more += [_row(Setting("more hosts", host, given.origin)) for host in hosts]
     rows = [_row(part) for setting in overview.settings for part in _parts(setting)]
     iam = Setting("tokens are asked for at", overview.iam_endpoint.value, overview.iam_endpoint.origin)
-    page.table([*rows, [cell("")], _row(state), _row(shown), *more, _row(iam)], keep=1)
+    page.table([*rows, [cell("")], *kept, _row(shown), *more, _row(iam)], keep=1)
     return page.text()
 
 
@@ -55,6 +56,7 @@ def overview_to_document(overview: Overview, tool_version: str) -> dict[str, Jso
         "credentials": {"kind": overview.credentials.value, "origin": overview.credentials.origin},
         "allowed_hosts": {"hosts": overview.allowed_hosts.value, "origin": overview.allowed_hosts.origin},
         "state_location": overview.state_location,
+        "state_credentials": {"kind": overview.state_credentials.value, "origin": overview.state_credentials.origin},
     }
 
 
@@ -67,6 +69,10 @@ def _parts(setting: Setting) -> list[Setting]:
     if not isinstance(setting.value, list) or not any(isinstance(entry, dict) for entry in setting.value):
         return [setting]
     return [Setting(setting.name, entry, setting.origin) for entry in setting.value]
+
+
+def _kind_text(kind: Json) -> str | None:
+    return CREDENTIAL_KINDS.get(str(kind), str(kind)) if kind else None
 
 
 def _row(setting: Setting) -> list[Cell]:

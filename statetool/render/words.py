@@ -53,6 +53,10 @@ CREDENTIAL_KINDS: Mapping[str, str] = {
     "agency": "the agency of this machine",
 }
 """Credentials by their kind, for people."""
+EPHEMERAL_STATE = (
+    "this is a CI job, and the state is a file in {folder}: it is lost with this machine, and so is what was applied"
+)
+EPHEMERAL_STATE_ADVICE = "keep the state in a backend that outlives the job (`state migrate --to http`, postgres or s3)"
 
 
 def plural(count: int, word: str, many: str | None = None) -> str:

@@ -31,14 +31,17 @@ RANKS: tuple[tuple[str, ...], ...] = (
     ("freeze",),
     # statetool.yaml is read with the reader of manifests: same syntax, same errors, same places.
     ("config_reader", "credentials"),
+    ("state_places",),
     ("config",),
     ("apply",),
     # Beside the story, used by it. A saved plan and a look at the machine use the file and lock types of backends/.
-    ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses"),
+    ("surroundings", "planfile", "placing", "connection", "observing", "guarding", "known_addresses", "locking"),
+    ("session",),
     ("workflow",),
-    ("locating",),
+    ("locating", "state_work"),
+    ("migrating",),
     ("housekeeping", "starter", "overview", "doctor", "raw_action", "rollout", "importing", "refreshing", "explaining"),
-    ("takeover",),
+    ("takeover", "resolving"),
     ("cli",),
     ("__main__",),
 )
@@ -56,6 +59,8 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "rich": ("render",),
     "dateutil": ("freeze",),
     "filelock": ("backends",),
+    "psycopg": ("backends",),
+    "obstore": ("backends",),
     "starlette": ("sandbox.app",),
     "uvicorn": ("sandbox.server",),
 }

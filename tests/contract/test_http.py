@@ -122,14 +122,15 @@ def test_what_is_stored_is_a_terraform_state_to_the_server(place: Place) -> None
     store(place.client())
     with place.client().lock(info("bob"), 0, silent) as lease:
         assert lease.fence == 2
-    assert sorted(place.stored.versions) == [1, 2]
+    assert sorted(place.stored.versions) == [1, 2, 3], "state, journal, and that bob has the lock"
     body = json.loads(place.stored.body)
     assert body["version"] == 4
-    assert (body["serial"], body["lineage"], body["outputs"], body["resources"]) == (2, "lineage", {}, [])
+    assert (body["serial"], body["lineage"], body["outputs"], body["resources"]) == (3, "lineage", {}, [])
     assert (body["statetool"]["serial"], body["statetool"]["fence"], body["journal"]) == (1, 1, [ENTRY])
     assert not {"id", "ID", "name"} & body.keys()
-    (first, second) = [one for one in place.stored.log if one.query]
+    (first, second, third) = [one for one in place.stored.log if one.query]
     assert first.query == second.query == "ID=lock-ann"
+    assert third.query == "ID=lock-bob"
     assert second.headers["content-type"] == "application/json"
     assert second.headers["content-md5"] == base64.b64encode(hashlib.md5(second.body).digest()).decode()
     assert place.stored.lock is None

@@ -33,6 +33,7 @@ CONFIG = """\
 version: 1
 platform: {endpoint: "%s"}
 limits:
+  quiet_period_s: 0
   poll_interval_s: 0.05
 """
 IN_PROCESS = "sandbox:.statetool/sandbox.db"

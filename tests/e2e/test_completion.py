@@ -66,7 +66,7 @@ def test_bash_knows_whom_to_ask(shop: ProjectFolder) -> None:
     [
         (["statetool", ""], list(COMMANDS)),
         (["statetool", "d"], ["drift", "doctor", "demo"]),
-        (["statetool", "state", ""], ["list", "pull", "show"]),
+        (["statetool", "state", ""], ["history", "list", "migrate", "mv", "pull", "push", "resolve", "rm", "show"]),
         (["statetool", "config", "s"], ["show"]),
         (["statetool", "plan", "--ta"], ["--target"]),
         (["statetool", "plan", "-ta"], ["-target"]),

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from statetool import surroundings
-from statetool.backends import open_backend
+from statetool.backends.local import LocalBackend
 from statetool.schema import validator
 
 SEED = "applications:\n  shop:\n    environment: prod\n    components:\n      cart: {version: 1.4.2, replicas: 4}\n"
@@ -455,7 +455,7 @@ def test_a_broken_manifest(shop: ProjectFolder) -> None:
 
 def test_a_state_that_is_locked(shop: ProjectFolder) -> None:
     """By whom; no lock is taken, and the holder is not disturbed."""
-    backend = open_backend("local", shop.root / ".statetool/state.json")
+    backend = LocalBackend(shop.root / ".statetool/state.json")
     info = surroundings.lock_info("apply", "run-7", "0.1.0", {"CI_JOB_URL": "https://ci.example/7"})
     with backend.lock(info, 0, lambda holder: None):
         before = snapshot(shop.root)
@@ -474,7 +474,7 @@ def test_a_lock_that_a_killed_run_left_is_free(shop: ProjectFolder) -> None:
         pass
     note = shop.root / ".statetool/state.json.lock-info"
     info = replace(surroundings.lock_info("apply", "run-7", "0.1.0", {}), pid=ended.pid)
-    backend = open_backend("local", shop.root / ".statetool/state.json")
+    backend = LocalBackend(shop.root / ".statetool/state.json")
     with backend.lock(info, 0, lambda holder: None):
         text = note.read_text()
     note.write_text(text)
@@ -576,8 +576,8 @@ def test_every_setting_has_a_value_and_an_origin(shop: ProjectFolder) -> None:
     assert settings["platform.endpoint"] == ("http://127.0.0.1:9", "statetool.yaml:2:22")
     assert settings["platform.project_id"] == ("f" * 32, "environment HW_PROJECT_ID")
     assert settings["limits.parallelism"] == (10, "default")
-    assert settings["limits.poll_interval_s"] == (0.05, "statetool.yaml:4:20")
-    assert settings["timezone"] == ("Asia/Shanghai", "statetool.yaml:5:11")
+    assert settings["limits.poll_interval_s"] == (0.05, "statetool.yaml:5:20")
+    assert settings["timezone"] == ("Asia/Shanghai", "statetool.yaml:6:11")
     assert document["credentials"] == {"kind": "access_key", "origin": "environment HW_ACCESS_KEY"}
     assert document["allowed_hosts"]["hosts"] == ["a.example", "b.example"]
     assert document["state_location"] == str(shop.root / ".statetool/state.json")
@@ -587,7 +587,7 @@ def test_every_setting_has_a_value_and_an_origin(shop: ProjectFolder) -> None:
 def test_a_broken_configuration_is_explained(shop: ProjectFolder) -> None:
     """Exit 1 with the diagnostics, in both modes."""
     shop.configure(more="  paralelism: 3\n")
-    assert "statetool.yaml:5:3: error[unknown_key]" in shop.call("config", "show", code=1).err
+    assert "statetool.yaml:6:3: error[unknown_key]" in shop.call("config", "show", code=1).err
     assert shop.call("config", "show", "--json", code=1).codes == ["unknown_key"]
 
 

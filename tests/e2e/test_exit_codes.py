@@ -25,7 +25,7 @@ from e2e_project import CLONE, PATIENCE_S, ProjectFolder
 from jsonschema import Draft202012Validator
 
 from statetool import surroundings
-from statetool.backends import open_backend
+from statetool.backends.local import LocalBackend
 from statetool.cli import COMMANDS, main, statetool
 from statetool.errors import ExitCode
 
@@ -205,6 +205,26 @@ def protected_release(folder: Folder) -> None:
     folder.manifest(f"{SAME}  search: {{{gray}}}\n")
 
 
+def pulled(folder: Folder) -> None:
+    """The state in a file, edited."""
+    settled(folder)
+    state = folder.project.state
+    folder.project.write("edited.json", json.dumps({**state, "serial": state["serial"] + 1, "components": {}}))
+
+
+def parked(folder: Folder) -> None:
+    """The connection broke while a restart was sent: nobody can tell whether it ran."""
+    folder.project.seed(SEED + "faults: [{kind: reset, method: POST, action: restart, times: 1}]\n")
+    folder.manifest(SAME)
+    folder.apply()
+    folder.manifest(SAME.replace("pay: {", 'pay: {restart: "2", '))
+    folder.apply()
+
+
+PARKED = "shop/pay#1.1@2"
+RESOLVE = f"state resolve {PARKED}"
+
+
 def damaged(folder: Folder) -> None:
     settled(folder)
     folder.damage_state()
@@ -336,6 +356,16 @@ ROWS = [
     Row("apply missing.plan", 1, edited, ERROR),
     Row("apply saved.plan", 1, saved_and_spoilt, ERROR),
     Row("apply saved.plan", 1, saved_for_elsewhere, ERROR),
+    Row("apply --resume", 0, edited, "events"),
+    Row("apply --resume", 3, parked, "events"),
+    Row("apply --resume", 5, edited, ERROR, locked=True),
+    Row("apply --resume", 1, damaged, ERROR),
+    Row("apply --resume saved.plan", 64, saved, ERROR),
+    Row("apply --resume --target shop/* --correct-drift", 64, edited, ERROR),
+    Row("apply --resume --approve scale_up", 64, edited, ERROR),
+    Row("drift", 2, parked),
+    Row("apply --auto-approve --on-failure stop", 3, failing, "events"),
+    Row("apply --auto-approve --on-failure never", 64, edited, ERROR),
     Row("apply", 64, edited, ERROR),
     Row("apply --target shop/* saved.plan", 64, saved, ERROR),
     Row("apply --correct-drift saved.plan", 64, saved, ERROR),
@@ -391,6 +421,8 @@ ROWS = [
     Row("drift --correct --auto-approve", 2, drifted, "events"),
     Row("drift --correct --auto-approve", 2, drifted_half_permitted, "events"),
     Row("drift --correct --auto-approve", 3, failing_correction, "events"),
+    Row("drift --correct --auto-approve --on-failure continue", 3, failing_correction, "events"),
+    Row("drift --on-failure continue", 64, drifted, ERROR),
     Row("drift --correct --auto-approve", 4, denied, "events"),
     Row("drift --correct --auto-approve", 5, drifted, ERROR, locked=True),
     Row("drift --correct", 7, drifted_with_permission, None, typed="no\n"),
@@ -404,6 +436,40 @@ ROWS = [
     Row("state pull", 0, settled, None),
     Row("state pull", 1, damaged, None),
     Row("state pull extra", 64, settled, None),
+    Row("state pull --serial 1", 0, settled, None),
+    Row("state pull --serial 99", 1, settled, None),
+    Row("state pull --serial first", 64, settled, None),
+    Row("state history", 0, settled, "history"),
+    Row("state history", 1, fresh, ERROR),
+    Row("state history extra", 64, settled, ERROR),
+    Row("state push edited.json --auto-approve", 0, pulled, None),
+    Row("state push edited.json", 7, pulled, None, typed="no\n"),
+    Row("state push edited.json", 64, pulled, None),
+    Row("state push edited.json --auto-approve", 5, pulled, None, locked=True),
+    Row("state push missing.json --auto-approve", 1, pulled, None),
+    Row("state rm shop/cart shop/pay", 0, settled, None),
+    Row("state rm shop/nobody", 1, settled, None),
+    Row("state rm shop/cart", 5, settled, None, locked=True),
+    Row("state rm", 64, settled, None),
+    Row("state mv shop/cart shop/basket", 0, settled, None),
+    Row("state mv shop/cart shop/pay", 1, settled, None),
+    Row("state mv shop/cart shop/basket", 5, settled, None, locked=True),
+    Row("state mv shop/cart shop/cart", 64, settled, None),
+    Row("state migrate --to http", 1, settled, None),
+    Row("state migrate --to nowhere", 64, settled, None),
+    Row("lock show", 0, settled, "lock"),
+    Row("lock show", 0, fresh, "lock"),
+    Row("lock show", 0, settled, "lock", locked=True),
+    Row("lock show extra", 64, settled, ERROR),
+    Row("force-unlock some-id --reason gone --auto-approve", 1, settled, None),
+    Row("force-unlock some-id --auto-approve", 64, settled, None),
+    Row(f"{RESOLVE} --did-run --auto-approve", 0, parked, "resolution"),
+    Row(f"{RESOLVE} --did-not --reason looked --auto-approve", 0, parked, "resolution"),
+    Row(f"{RESOLVE} --did-not", 7, parked, None, typed="no\n"),
+    Row(f"{RESOLVE} --did-run --auto-approve", 1, settled, ERROR),
+    Row(f"{RESOLVE} --did-run --auto-approve", 5, parked, ERROR, locked=True),
+    Row(f"{RESOLVE} --did-run", 64, parked, ERROR),
+    Row(f"{RESOLVE} --did-run --did-not --auto-approve", 64, parked, ERROR),
     Row("rollout clear shop/cart 1.4.2 --reason tested", 0, rejected, None),
     Row("rollout clear shop/cart 9.9.9 --reason tested", 1, rejected, None),
     Row("rollout clear shop/cart 1.4.2 --reason tested", 1, fresh, None),
@@ -523,7 +589,7 @@ def lock_held(project: ProjectFolder, *, held: bool) -> Iterator[None]:
     if not held:
         yield
         return
-    backend = open_backend("local", project.root / ".statetool/state.json")
+    backend = LocalBackend(project.root / ".statetool/state.json")
     info = surroundings.lock_info("apply", "a-run", "0.1.0", {})
     with backend.lock(info, 0, lambda _: None):
         yield
@@ -662,7 +728,7 @@ def test_serving_ends_well(project: ProjectFolder) -> None:
 
 # --- the table itself ------------------------------------------------------------------------------------------------
 
-ELSEWHERE = {"demo"}
+ELSEWHERE = {"demo", "state migrate", "force-unlock"}
 """Commands whose good end has a test file of its own."""
 
 

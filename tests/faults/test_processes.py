@@ -170,7 +170,7 @@ def test_a_killed_run_is_in_nobodys_way(shop: ProjectFolder, event: str, times: 
         ensure_state_is_whole(shop)
     ensure_converged(shop)
     names = {path.name for path in state_path(shop).parent.iterdir()}
-    state_files = {f"state.json{suffix}" for suffix in ("", ".backup", ".history", ".lock", ".lock-info")}
+    state_files = {f"state.json{suffix}" for suffix in ("", ".backup", ".history", ".journal", ".lock", ".lock-info")}
     assert names - {"sandbox.db-journal"} == state_files | {"sandbox.db"}
 
 

@@ -7,8 +7,10 @@ A folder holds the input, as a person would write it, and the plan that follows 
     world-events.yaml    optional: what happened behind the tool's back, a list of Sandbox.disturb arguments
     world-oddities.yaml  optional: address -> what a platform may answer and the sandbox never does (see _oddly)
     state.yaml           optional: address -> the wish last applied, with history, rejected and more (see _record)
+    journal.yaml         optional: what an earlier run left open, a list (see _operation); a plan reports it
     options.yaml         optional: correct, overrides, targets, excludes, selectors, with_dependencies, mode, abort,
-                         managed, show_unmanaged, approve, and guards as in statetool.yaml (without it there are none)
+                         managed, show_unmanaged, approve, is_taken_up (an apply plans: of the journal is left what did
+                         not end), and guards as in statetool.yaml (without it there are none)
     expected.txt         the text a person reads: `plan`, or `drift` in mode drift
     expected.json        the plan's document
     expected.md          optional: the Markdown view
@@ -41,6 +43,8 @@ from statetool.core.approval import keep_approved, parse_approval
 from statetool.core.canonical import rule_from_json
 from statetool.core.deploy import Deploy, Deployed, GrayStart, Resources
 from statetool.core.guards import NO_GUARDS, Guards
+from statetool.core.interrupted import report_interrupted, withhold_open
+from statetool.core.journal import Baseline, EntryType, Intent, OpenOperation, known_component
 from statetool.core.model import (
     Address,
     Desired,
@@ -56,7 +60,7 @@ from statetool.core.model import (
     VersionPicture,
     Wish,
 )
-from statetool.core.plan import Plan, Verb
+from statetool.core.plan import Action, Plan, Risk, Verb
 from statetool.core.plan_document import plan_to_document
 from statetool.core.project import Circumstances, build_plan
 from statetool.core.selection import Selection, parse_selectors
@@ -82,7 +86,10 @@ ENDPOINT = "sandbox:.statetool/sandbox.db"
 PROJECT = "0123456789abcdef0123456789abcdef"
 NO_DIGEST = "sha256:" + "0" * 64
 RANDOM_JOB = re.compile(r"JOB[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
-INPUTS = {"manifest.yaml", "world.yaml", "world-events.yaml", "world-oddities.yaml", "state.yaml", "options.yaml"}
+INPUTS = {
+    *("manifest.yaml", "world.yaml", "world-events.yaml", "world-oddities.yaml", "state.yaml", "journal.yaml"),
+    "options.yaml",
+}
 OUTPUTS = {"expected.txt", "expected.json", "expected.md"}
 
 
@@ -101,10 +108,16 @@ class Options:
     managed: tuple[str, ...] | None = None
     show_unmanaged: bool = False
     approve: str | None = None
+    is_taken_up: bool = False
     guards: dict[str, Any] | None = None
 
     def plan(
-        self, desired: tuple[Desired, ...], recorded: dict[Address, Recorded], seen: Observation, correct: bool
+        self,
+        desired: tuple[Desired, ...],
+        recorded: dict[Address, Recorded],
+        seen: Observation,
+        journal: list[OpenOperation],
+        correct: bool,
     ) -> Plan:
         plan = build_plan(
             desired,
@@ -124,6 +137,7 @@ class Options:
             ),
             guards=self.guards_now,
         )
+        plan = withhold_open(plan, journal) if self.is_taken_up else report_interrupted(plan, journal)
         return plan if self.approve is None else keep_approved(plan, parse_approval(self.approve))
 
     @property
@@ -188,15 +202,16 @@ def _views(folder: Path) -> Iterator[tuple[str, str]]:
             Address.parse(text): _record(Address.parse(text), entry, rows)
             for text, entry in _read(folder / "state.yaml").items()
         }
+        journal = [_operation(entry, rows) for entry in _read(folder / "journal.yaml") or []]
         seen = asyncio.run(_observe(sandbox, desired, recorded, options.selection))
         oddities = _read(folder / "world-oddities.yaml")
         seen = replace(seen, observed=tuple(_oddly(o, oddities.pop(_name(o), {})) for o in seen.observed))
         assert not oddities, "an oddity of a component that was not observed"
     finally:
         sandbox.close()
-    plan = options.plan(desired, recorded, seen, options.correct)
+    plan = options.plan(desired, recorded, seen, journal, options.correct)
     if options.mode == "drift" and not options.correct:
-        correction = options.plan(desired, recorded, seen, True)
+        correction = options.plan(desired, recorded, seen, journal, True)
         yield "expected.txt", render_drift(plan, correction=correction, width=100) + "\n"
     else:
         text = render_plan(plan, width=100, color=False, timezone=None, show_unmanaged=options.show_unmanaged)
@@ -279,6 +294,18 @@ def _record(address: Address, entry: dict[str, Any], rows: list[dict[str, Any]])
         ),
         **entry,
     )
+
+
+def _operation(entry: dict[str, Any], rows: list[dict[str, Any]]) -> OpenOperation:
+    """One entry of journal.yaml: `address`, `verb`, `parameters`, `type` (the last word on it) and `job_id`."""
+    address, verb = Address.parse(entry["address"]), Verb(entry["verb"])
+    row = next(r for r in rows if _is_row_of(r, address))
+    known = known_component(address, row["id"], row["application_id"], row["environment_id"])
+    parameters = entry.get("parameters", {})
+    action = Action(f"{address}#1", address, verb, parameters, "", Risk.NONE, (), {}, {}, 30)
+    baseline = Baseline("RUNNING", 1, None, None, {})
+    intent = Intent(f"{address}#1.1@7", "run-1", 7, BEFORE, action, known, baseline)
+    return OpenOperation(intent, EntryType(entry["type"]), BEFORE, entry.get("job_id"))
 
 
 def _is_row_of(row: dict[str, Any], address: Address) -> bool:

@@ -114,9 +114,7 @@ class MemoryBackend:
         return parse_state(self.data) if self.data is not None else None
 
     @contextmanager
-    def lock(
-        self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False
-    ) -> Iterator[Lease]:
+    def lock(self, info: LockInfo, timeout_s: float, on_wait: OnWait, *, repairing: bool = False) -> Iterator[Lease]:
         self._fence += 1
         yield Lease(self._fence)
 
@@ -339,7 +337,7 @@ class Shop:
             )
             if not plan.can_apply:
                 keeper.record_plan(plan)
-                keeper.save()
+                await keeper.finish()
                 return fold(events)
             async with self._connect() as platform:
                 await apply_plan(

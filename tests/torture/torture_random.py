@@ -112,7 +112,7 @@ class Story:
 
     def __init__(self, number: int, *, most_kinds: int = 3) -> None:
         self.number = number
-        self.rng = rng = random.Random(number)  # noqa: S311 - not a secret
+        self.rng = rng = random.Random(number)
         kinds = rng.sample(sorted(FOUND), rng.choice([1, 1, 2, most_kinds]))
         self.kinds = tuple(sorted(kinds))
         snapshot, data, now = _begun(self.kinds, rng.random() < 0.5)
@@ -192,7 +192,9 @@ class Story:
         failed = Counter(
             (c.component_id or "", c.verb)
             for c in truth.calls
-            if c.job_id is not None and world.ground.job_status(c.job_id) != "SUCCEEDED" or c.fault.kind == "never_ready"
+            if (c.job_id is not None
+            and world.ground.job_status(c.job_id) != "SUCCEEDED")
+            or c.fault.kind == "never_ready"
         )
         wished = {(world.ids[kind], "restart"): 1 for kind in self.kinds if kind in RESTARTED}
         if "promote" in self.kinds:

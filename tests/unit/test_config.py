@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from statetool.apply.run import Limits
+from statetool.backends.places import HttpPlace, LocalPlace, PostgresPlace, S3Place
 from statetool.config import (
     SANDBOX_PROJECT_ID,
     Settings,
@@ -17,10 +20,12 @@ from statetool.config import (
     load_settings,
 )
 from statetool.config_reader import DEFAULTS
-from statetool.core.plan import Risk
+from statetool.core.plan import Risk, Verb
 from statetool.errors import Diagnostic, InvalidInput, UsageError
 from statetool.freeze import Window
 from statetool.schema import load_schema
+from statetool.session import Project
+from statetool.state_places import StatePlaces
 
 PROJECT = "00112233445566778899aabbccddeeff"
 OTHER = "ffeeddccbbaa99887766554433221100"
@@ -66,7 +71,7 @@ def test_defaults(tmp_path: Path) -> None:
         iam_endpoint="https://iam.cn-north-4.myhuaweicloud.com",
         abort="rollback",
         gray_rule_body="flat",
-        state_path=tmp_path / ".statetool/state.json",
+        state=StatePlaces("local", {"local": LocalPlace(tmp_path / ".statetool/state.json")}),
         manifests=(tmp_path / "manifests",),
         parallelism=10,
         parallelism_of={},
@@ -74,8 +79,11 @@ def test_defaults(tmp_path: Path) -> None:
         reads_per_second=20,
         writes_per_minute=300,
         max_failures=5,
+        retries=0,
         job_timeout_s=1200,
+        job_timeout_of={},
         poll_interval_s=5,
+        quiet_period_s=90,
         max_plan_age_s=86400,
         max_share=30,
         max_scale_down=50,
@@ -98,7 +106,10 @@ def test_the_defaults_are_those_the_schema_tells_editors() -> None:
     told: dict[str, Any] = {}
     for section, part in schema["properties"].items():
         told |= {section: part["default"]} if "default" in part else {}
-        told |= {f"{section}.{k}": p["default"] for k, p in part.get("properties", {}).items() if "default" in p}
+        for name, one in part.get("properties", {}).items():
+            parts = {f"{section}.{name}": one}
+            parts |= {f"{section}.{name}.{key}": p for key, p in one.get("properties", {}).items()}
+            told |= {key: p["default"] for key, p in parts.items() if "default" in p}
     assert told == DEFAULTS
 
 
@@ -115,7 +126,22 @@ platform:
   auth: password
   abort: rollback_current
   gray_rule_body: deploy_strategy
-state: {backend: local, path: ../state.json}
+state:
+  backend: s3
+  path: ../state.json
+  http:
+    address: https://git.example/state
+    lock_address: https://git.example/lock
+    unlock_address: https://git.example/unlock
+    lock_method: A
+    unlock_method: B
+    update_method: C
+  postgres: {url: "postgresql://mei@db.example/team", name: shop, schema: ops}
+  s3:
+    bucket: team-state
+    key: prod/shop
+    region: cn-north-4
+    endpoint: https://obs.cn-north-4.myhuaweicloud.com
 manifests: [shop, pay/till.yaml]
 limits:
   parallelism: 3
@@ -125,6 +151,8 @@ limits:
   max_failures: 2
   job_timeout_s: 60
   poll_interval_s: 0.05
+  retries: 1
+  quiet_period_s: 0
 guards:
   max_plan_age: 90m
   max_share: 20
@@ -158,7 +186,18 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
         iam_endpoint="https://iam.eu-west-101.myhuaweicloud.com",
         abort="rollback_current",
         gray_rule_body="deploy_strategy",
-        state_path=tmp_path / "../state.json",
+        state=StatePlaces(
+            "s3",
+            {
+                "local": LocalPlace(tmp_path / "../state.json"),
+                "http": HttpPlace(
+                    "https://git.example/state", "https://git.example/lock", "https://git.example/unlock", "A", "B", "C"
+                ),
+                "postgres": PostgresPlace("postgresql://mei@db.example/team", "shop", "ops"),
+                "s3": S3Place("team-state", "prod/shop", "cn-north-4", "https://obs.cn-north-4.myhuaweicloud.com"),
+            },
+            {"postgres": "db.example"},
+        ),
         manifests=(tmp_path / "shop", tmp_path / "pay/till.yaml"),
         parallelism=3,
         parallelism_of={},
@@ -166,8 +205,11 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
         reads_per_second=2.5,
         writes_per_minute=10,
         max_failures=2,
+        retries=1,
         job_timeout_s=60,
+        job_timeout_of={},
         poll_interval_s=0.05,
+        quiet_period_s=0,
         max_plan_age_s=5400,
         max_share=20,
         max_scale_down=25,
@@ -192,10 +234,16 @@ manage: [shop, 5a1c2f0e-7d1b-4c58-9d8e-2f7f0f6b1a11]
     schema = load_schema("config")["properties"]
     names = {f"{section}.{key}" for section, part in schema.items() for key in part.get("properties", ())}
     names |= {"manifests", "timezone", "mode", "manage"}
+    sections = {f"state.{name}": part["properties"] for name, part in _state_sections(schema).items()}
+    names = names - sections.keys() | {f"{section}.{key}" for section, part in sections.items() for key in part}
     assert set(settings.origins) == names
     assert {origin.partition(":")[0] for origin in settings.origins.values()} == {"statetool.yaml"}
-    assert settings.origins["limits.parallelism"] == "statetool.yaml:12:16"
-    assert settings.origins["manifests"] == "statetool.yaml:10:12"
+    assert settings.origins["limits.parallelism"] == "statetool.yaml:27:16"
+    assert settings.origins["manifests"] == "statetool.yaml:25:12"
+
+
+def _state_sections(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in schema["state"]["properties"].items() if "properties" in part}
 
 
 def test_parallelism_by_risk(tmp_path: Path) -> None:
@@ -213,6 +261,28 @@ def test_parallelism_by_risk(tmp_path: Path) -> None:
     settings = load(tmp_path, text, flags={"limits.parallelism": 2})
     assert (settings.parallelism, settings.parallelism_of) == (2, {})
     assert [name for name in settings.origins if "parallelism" in name] == ["limits.parallelism"]
+
+
+def test_time_limits_by_verb(tmp_path: Path) -> None:
+    """The same for jobs; without `default` the others have the usual limit."""
+    settings = load(tmp_path, SANDBOX + "limits: {job_timeout_s: {upgrade: 3600, restart: 0.5}}\n")
+    assert (settings.job_timeout_s, settings.job_timeout_of) == (1200, {"upgrade": 3600, "restart": 0.5})
+    assert settings.origins["limits.job_timeout_s"] == "default"
+    assert settings.origins["limits.job_timeout_s.upgrade"] == "statetool.yaml:3:35"
+    limits = Project(settings, None).limits
+    assert [limits.job_timeout_for(verb) for verb in (Verb.UPGRADE, Verb.RESTART, Verb.SCALE)] == [3600, 0.5, 1200]
+
+
+def test_limits_reach_a_run_as_written(tmp_path: Path) -> None:
+    """Each of them; --on-failure stands above max_failures."""
+    text = (
+        SANDBOX + "limits: {max_failures: 3, retries: 2, quiet_period_s: 7, job_timeout_s: {default: 60, scale: 5}}\n"
+    )
+    project = Project(load(tmp_path, text), None)
+    expected = Limits(max_failures=3, retries=2, quiet_period_s=7, job_timeout_s=60, job_timeout_of={"scale": 5})
+    assert project.limits == expected
+    assert replace(project, on_failure="stop").limits == replace(expected, max_failures=1)
+    assert replace(project, on_failure="continue").limits == replace(expected, max_failures=None)
 
 
 def test_a_freeze_takes_the_time_zone_of_the_project(tmp_path: Path) -> None:
@@ -321,12 +391,17 @@ BAD: list[tuple[str, str, str, int, int]] = [
         5,
         94,
     ),
-    ("later backend", SANDBOX + "state: {backend: s3}\n", "unknown_value", 3, 18),
+    ("unknown backend", SANDBOX + "state: {backend: gcs}\n", "unknown_value", 3, 18),
     ("parallelism by verb", SANDBOX + "limits: {parallelism: {upgrade: 10}}\n", "unknown_key", 3, 24),
     ("parallelism 0 by risk", SANDBOX + "limits: {parallelism: {scale: 0}}\n", "out_of_range", 3, 31),
     ("parallelism as a list", SANDBOX + "limits: {parallelism: [1]}\n", "wrong_type", 3, 23),
     ("parallelism 0", SANDBOX + "limits: {parallelism: 0}\n", "out_of_range", 3, 23),
     ("parallelism as text", SANDBOX + "limits: {parallelism: '4'}\n", "wrong_type", 3, 23),
+    ("time limit by risk", SANDBOX + "limits: {job_timeout_s: {revert: 10}}\n", "unknown_key", 3, 26),
+    ("time limit of nothing", SANDBOX + "limits: {job_timeout_s: {scale: 0}}\n", "out_of_range", 3, 33),
+    ("retries without end", SANDBOX + "limits: {retries: 11}\n", "out_of_range", 3, 19),
+    ("retries as a switch", SANDBOX + "limits: {retries: yes}\n", "wrong_type", 3, 19),
+    ("a quiet day", SANDBOX + "limits: {quiet_period_s: 86400}\n", "out_of_range", 3, 26),
     ("polling too often", SANDBOX + "limits: {poll_interval_s: 0.01}\n", "out_of_range", 3, 27),
     ("infinite time limit", SANDBOX + "limits: {job_timeout_s: 1e999}\n", "out_of_range", 3, 25),
     ("section without value", SANDBOX + "limits:\n", "null_value", 3, 8),

@@ -122,7 +122,7 @@ def test_guards_and_numbers_by_risk(tmp_path: Path) -> None:
     text = """\
 version: 1
 timezone: Asia/Shanghai
-limits: {parallelism: {scale: 20, version: 3}}
+limits: {parallelism: {scale: 20, version: 3}, job_timeout_s: {upgrade: 3600}}
 guards:
   min_replicas: 2
   freeze: [{reason: x, from: 2027-01-01 00:00, to: 2027-01-02T00:00}]
@@ -136,8 +136,10 @@ guards:
     assert found["guards.freeze"] == ([freeze], "statetool.yaml:6:11")
     assert found["limits.parallelism"] == (10, "default")
     assert found["limits.parallelism.version"] == (3, "statetool.yaml:3:44")
+    assert found["limits.job_timeout_s"] == (1200, "default")
+    assert found["limits.job_timeout_s.upgrade"] == (3600, "statetool.yaml:3:73")
     shown = render_overview(overview(tmp_path, text))
-    assert "guards.max_share             30 %" in shown
+    assert ["guards.max_share", "30", "%", "default"] in [line.split() for line in shown.splitlines()]
     assert "reason x; from 2027-01-01 00:00; to 2027-01-02 00:00; timezone Asia/Shanghai; passes scale_up" in shown
 
 

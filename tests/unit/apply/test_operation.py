@@ -11,7 +11,6 @@ from statetool.core.plan import SendIf, Verb, WishUpdate
 from statetool.errors import (
     AnswerUnreadable,
     NotFound,
-    OutcomeUnknown,
     PlatformDown,
     RequestRefused,
     ServerFailed,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from statetool.backends import LockInfo, open_backend
+from statetool.backends import LockInfo
 from statetool.backends.files import FileSystem
 from statetool.backends.local import LocalBackend
 from statetool.backends.state_text import StateText
@@ -292,11 +292,3 @@ def test_a_note_that_can_not_be_written_gives_the_lock_back(path: Path) -> None:
     assert caught.value.code == "lock_failed"
     with LocalBackend(path).lock(INFO, 0, silent):
         pass
-
-
-def test_the_registry_opens_the_local_backend_by_name(path: Path) -> None:
-    """And refuses any other with the name that exists."""
-    assert open_backend("local", path).location == str(path)
-    with pytest.raises(StateError, match="there is no state backend 'floppy'") as caught:
-        open_backend("floppy", path)
-    assert caught.value.hint == "use `backend: local`"

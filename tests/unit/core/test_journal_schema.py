@@ -82,6 +82,7 @@ def documents() -> list[dict[str, Json]]:
             entries.append(closing_entry(type_, INTENT.id, T0, 7, records=(RECORD,), data=data))
         else:
             entries.append(Entry(type_, T0, 7, INTENT.id, data))
+    entries.append(closing_entry(EntryType.RECORDED, None, T0, 7, records=(RECORD,)))
     return [json.loads(json.dumps(entry_to_json(entry))) for entry in entries]
 
 

@@ -44,7 +44,7 @@ WELL = (
         Topic.STATE,
         OK,
         "state_read",
-        {"location": "/home/mei/shop/state.json", "components": 1, "serial": 7, "lineage": "6f9c"},
+        {"backend": "local", "location": "/home/mei/shop/state.json", "components": 1, "serial": 7, "lineage": "6f9c"},
     ),
     Check(Topic.STATE_FOLDER, OK, "state_folder_fit", {"folder": "/home/mei/shop"}),
     Check(Topic.LOCK, OK, "lock_free"),
@@ -77,7 +77,7 @@ TROUBLE = (
         "manifests_invalid",
         problems=(typo(3), typo(4), typo(5), typo(6), typo(7)),
     ),
-    Check(Topic.STATE, OK, "state_absent", {"location": "/home/mei/shop/state.json"}),
+    Check(Topic.STATE, OK, "state_absent", {"backend": "local", "location": "/home/mei/shop/state.json"}),
     Check(
         Topic.STATE_FOLDER,
         WARNING,
@@ -120,7 +120,8 @@ OVERVIEW = Overview(
     iam_endpoint=Setting("iam_endpoint", "https://iam.cn-north-4.myhuaweicloud.com", "from platform.region"),
     credentials=Setting("credentials", "access_key", "environment HW_ACCESS_KEY"),
     allowed_hosts=Setting("allowed_hosts", ["gateway.example.com"], "environment STATETOOL_ALLOW_ENDPOINTS"),
-    state_location="/home/mei/shop/.statetool/state.json",
+    state_location="https://git.example/api/v4/projects/42/terraform/state/shop",
+    state_credentials=Setting("state_credentials", "password", "environment TF_HTTP_PASSWORD"),
 )
 
 

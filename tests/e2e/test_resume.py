@@ -1,0 +1,109 @@
+"""What an interrupted run leaves behind: reported by plans, taken up, and settled by a person where nothing tells."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from e2e_project import ProjectFolder
+
+SEED = """
+sandbox: {job_seconds: 0.1, stale_ms: 0}
+faults: [{kind: reset, method: POST, action: restart, times: 1, executed: false}]
+applications:
+  shop:
+    environment: prod
+    components:
+      cart: {version: 1.4.2, replicas: 4}
+      pay: {version: 3.0.1, replicas: 2}
+"""
+MANIFEST = 'application: shop\ncomponents:\n  cart: {replicas: 4, restart: "1"}\n  pay: {replicas: 2}\n'
+"""The connection breaks while the first restart is sent."""
+
+
+@pytest.fixture
+def shop(project: ProjectFolder) -> ProjectFolder:
+    """Recorded as it runs."""
+    project.seed(SEED)
+    project.manifest(MANIFEST)
+    project.call("apply", "--auto-approve")
+    return project
+
+
+def want(project: ProjectFolder, old: str, new: str) -> None:
+    project.edit("manifests/shop.yaml", old, new)
+
+
+def test_a_killed_run_is_reported_and_taken_up(shop: ProjectFolder) -> None:
+    """kill -9 while an instance does not get healthy: plans tell, resume follows it to its end, and all is settled."""
+    shop.disturb("shop/pay", available_replicas=1)
+    want(shop, "pay: {replicas: 2}", "pay: {replicas: 3}")
+    with shop.start("apply", "--auto-approve", "--json") as run:
+        run.wait_for_event("action_progress")
+        run.signal(signal.SIGKILL)
+        run.end(-signal.SIGKILL)
+    findings = shop.plan(code=0)["findings"]
+    assert [(f["code"], f["severity"], f["address"]) for f in findings] == [("interrupted_run", "warn", "shop/pay")]
+    assert "interrupted_run" in shop.call("drift", code=None).out
+    explained = shop.call("explain", "shop/pay", "--json").document["operations"]
+    assert [(one["verb"], one["last"]) for one in explained] == [("scale", "accepted")]
+    assert shop.call("explain", "shop/cart", "--json").document["operations"] == []
+    shop.disturb("shop/pay", status="RUNNING")
+    lines = shop.call("apply", "--resume").out.splitlines()
+    assert lines[0].startswith("An earlier run was interrupted (run ")
+    assert lines[1].startswith("  shop/pay   scale   asked for at ")
+    assert lines[2] == "Taken up: 1 done."
+    assert shop.call("apply", "--resume").out == "Nothing to take up.\n"
+    assert shop.sent() == ["pay scale"]
+    shop.ensure_settled()
+
+
+@pytest.mark.parametrize("did_run", [True, False])
+def test_a_person_settles_what_nothing_tells(shop: ProjectFolder, did_run: bool) -> None:
+    """The answer to a restart is lost, and whether it ran is not to be seen: only a person can say."""
+    want(shop, 'restart: "1"', 'restart: "2"')
+    failed = shop.call("apply", "--auto-approve", code=3)
+    assert "blocked: operation_parked" in failed.out
+    plan = shop.plan(code=4)
+    [operation] = [f["hint"].split()[8] for f in plan["findings"] if f["code"] == "operation_parked"]
+    assert shop.call("apply", "--auto-approve", code=4).out.startswith("An earlier run (run ")
+    assert operation in shop.call("apply", "--resume", code=3).out
+    unknown = shop.call("state", "resolve", "shop/cart#9.9@9", "--did-not", "--auto-approve", code=1)
+    assert f"parked: {operation}" in unknown.err
+    word = "--did-run" if did_run else "--did-not"
+    said = shop.call("state", "resolve", operation, word, "--reason", "looked", "--auto-approve")
+    assert "no newer job is to be seen" in said.out
+    assert "wish for restart" in said.out if did_run else "did not run" in said.out
+    actions = [action["verb"] for action in shop.plan(code=0)["actions"]]
+    assert actions == ([] if did_run else ["restart"])
+    shop.call("apply", "--auto-approve")
+    assert shop.sent() == ([] if did_run else ["cart restart"])
+    shop.ensure_settled()
+
+
+def test_a_word_is_taken_where_the_platform_is_out_of_reach(shop: ProjectFolder) -> None:
+    """It is told, and does not stop it."""
+    want(shop, 'restart: "1"', 'restart: "2"')
+    shop.call("apply", "--auto-approve", code=3)
+    [finding] = shop.plan(code=4)["findings"]
+    shop.configure("http://127.0.0.1:9")
+    told = shop.call("state", "resolve", finding["hint"].split()[8], "--did-run", "--auto-approve", "--json").document
+    assert told["now"] is None
+    assert "credentials" in told["unreached"]
+    assert told["recorded"] == ["restart"]
+    shop.configure()
+    shop.ensure_settled()
+
+
+def test_a_saved_plan_is_applied_after_what_was_open_is_told(shop: ProjectFolder) -> None:
+    """The plan that is executed stands below it, once."""
+    want(shop, 'restart: "1"', 'restart: "2"')
+    want(shop, "pay: {replicas: 2}", "pay: {replicas: 3}")
+    shop.call("apply", "--auto-approve", "--target", "shop/cart", code=3)
+    shop.call("plan", "--out", "saved.plan", "--override", "freeze", code=4)
+    lines = shop.call("apply", "saved.plan", code=3).out.splitlines()
+    assert lines[0].startswith("An earlier run (run ")
+    assert lines[1].startswith("  shop/cart   restart")
+    assert lines[4] == "statetool will perform the following actions:"
+    assert lines.count(lines[4]) == 1
+    assert shop.sent() == ["pay scale"]
