@@ -130,10 +130,12 @@ class Truth:
     def _judge_moment(self, process: Process, call: Call, known: Known) -> None:
         """I5: idle, and as the plan saw it, by a look right before."""
         component_id = known.component_id
-        looked_at = process.looks.get(component_id)
-        if looked_at is None:
+        # A deployment reads once more, for what it sends along.
+        looks = process.looks.get(component_id, [])[: -1 if call.verb == "upgrade" else None]
+        if not looks:
             self.broken("I5", f"{call.operation} was sent without a look at its component")
             return
+        looked_at = looks[-1]
         allowed_s = EXCUSE_S + process.delayed_s - process.delayed_at_look[component_id]
         changed_at, number = self.changed.get(component_id, (-1.0, -1))
         if number > looked_at and changed_at >= call.sent_at - allowed_s:
@@ -199,7 +201,10 @@ class Truth:
         if type_ in _CLOSING:
             known.is_open = False
         # A job that failed left nothing by which it could be told from somebody else's.
-        if type_ in ("not_accepted", "refused") and known.accepted and self._job_of(known) == "SUCCEEDED":
+        # Nor did one after which somebody else changed the same.
+        is_alone = known.component_id not in self.edited
+        was_done = bool(known.accepted) and is_alone and self._job_of(known) == "SUCCEEDED"
+        if type_ in ("not_accepted", "refused") and was_done:
             self.broken("I4", f"{operation} is said not to have been carried out, and was")
         if type_ == "failed" and not data.get("records") and known.accepted and self._job_of(known) == "SUCCEEDED":
             self.broken("I4", f"{operation} is said to have failed, and its job succeeded")

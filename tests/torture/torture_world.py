@@ -22,7 +22,7 @@ from torture_stores import InMemory, Place, Watched
 from torture_truth import Truth
 from torture_wire import SPOILT, Call, Ground, Wire
 
-from statetool import session, surroundings, workflow
+from statetool import resolving, session, surroundings, workflow
 from statetool.apply.run import Limits, Run
 from statetool.backends import Backend
 from statetool.config import Settings, load_settings
@@ -59,8 +59,8 @@ class Process:
     is_alive: bool = True
     is_stopped: bool = False
     events: list[Event] = field(default_factory=list)
-    looks: dict[str, int] = field(default_factory=dict)
-    """As the how manieth event each component was last read."""
+    looks: dict[str, list[int]] = field(default_factory=dict)
+    """As the how manieth events each component was read."""
     delayed_s: float = 0.0
     delayed_at_look: dict[str, float] = field(default_factory=dict)
     met_trouble: bool = False
@@ -80,6 +80,7 @@ class Process:
         self.met_trouble |= kind in ("store", "disk") and fault.kind not in ("", "signal", "edit")
         if fault.then is not None:
             fault.then()
+            self.met_trouble |= fault.kind == "cut_off"
         if fault.kind == "signal":
             self._interrupt()
             return NO_FAULT
@@ -254,7 +255,8 @@ class World:
             call.job_id = self.sandbox.log()[-1].job_id
             self.truth.arrived(call)
         elif call.component_id is not None and call.process is not None and not call.path.endswith("/records"):
-            call.process.looks[call.component_id] = self.truth.next_number()
+            looks = call.process.looks.setdefault(call.component_id, [])
+            looks.append(self.truth.next_number())
             call.process.delayed_at_look[call.component_id] = call.process.delayed_s
 
     # What others do
@@ -375,6 +377,8 @@ def _replaced() -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (session, "connect", lambda project: _process().world.connect(_process())),
         (workflow, "connect", lambda project: _process().world.connect(_process())),
+        (resolving, "connect", lambda project: _process().world.connect(_process())),
+        (resolving, "run_interruptibly", _run),
         (session, "run_interruptibly", _run),
         (workflow, "run_interruptibly", _run),
         (session, "stop_on_signals", _stop_on_signals),
