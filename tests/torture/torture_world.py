@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from statetool.backends import Backend
 from statetool.config import Settings, load_settings
 from statetool.core.events import Event, EventType
 from statetool.core.model import Desired
-from statetool.errors import StatetoolError
+from statetool.errors import ExitCode, StatetoolError
 from statetool.manifest.loader import load_manifests
 from statetool.sandbox import Sandbox, SandboxError
 from statetool.servicestage.client import ServiceStage
@@ -58,6 +59,7 @@ class Process:
     fates: Fates
     is_alive: bool = True
     is_stopped: bool = False
+    interrupted_at: float = math.inf
     events: list[Event] = field(default_factory=list)
     looks: dict[str, list[int]] = field(default_factory=dict)
     """As the how manieth events each component was read."""
@@ -91,6 +93,7 @@ class Process:
 
     def _interrupt(self) -> None:
         if self.stop is not None and not self.stop.is_set():
+            self.interrupted_at = self.world.clock.now
             self.stop.set()
             self.emitter.emit(EventType.STOPPING, data={"signal": "SIGTERM"})
 
@@ -219,6 +222,8 @@ class World:
                 error = raised
             finally:
                 process.is_alive = False
+        if process.interrupted_at < math.inf and outcome is not None and outcome.exit_code is not ExitCode.INTERRUPTED:
+            self.truth.broken("I13", f"{process.name} was interrupted, and its exit code is {outcome.exit_code}")
         ended = Ended(process, outcome, error, self.truth.counts["requests"] - before)
         self.truth.judge_store(process)
         self.truth.judge_rate(process, WRITES_PER_MINUTE)
