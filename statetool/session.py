@@ -22,6 +22,7 @@ from statetool.apply.run import Emitter, Limits, Run
 from statetool.apply.signals import run_interruptibly, stop_on_signals
 from statetool.backends import Backend, OnWait, open_backend
 from statetool.backends.lease import Lease
+from statetool.backends.places import BackendName
 from statetool.backends.snapshot import Snapshot, fold_into_state, read_snapshot
 from statetool.config import Settings
 from statetool.core.credentials import Credentials
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from statetool.servicestage.client import ServiceStage
 
 FORMAT_VERSION = "1.0"
+RESCUE_FOLDER = ".statetool"
+"""Where in the project's folder the rescue of a state goes that is kept somewhere else."""
 
 OnFailure = Literal["stop", "continue"]
 _MAX_FAILURES: Mapping[OnFailure, int | None] = {"stop": 1, "continue": None}
@@ -61,7 +64,12 @@ class Project:
     @property
     def backend(self) -> Backend:
         """The backend in use. Raises StateError where its place must not have credentials."""
-        return open_backend(self.settings.place_of(self.settings.state.backend), unsafe=self.unsafe)
+        return self.open(self.settings.state.backend)
+
+    def open(self, name: BackendName) -> Backend:
+        """The backend of that name, where the settings have a place for it. Raises StateError as `backend` does."""
+        settings = self.settings
+        return open_backend(settings.place_of(name), settings.root / RESCUE_FOLDER, unsafe=self.unsafe)
 
     @property
     def limits(self) -> Limits:
@@ -127,14 +135,14 @@ class Session:
 
     def keeper(self, plan: Plan, observed: Sequence[Observed]) -> StateKeeper:
         """The one writer of this session's state. A plan made without state brings the lineage of a new one."""
-        return self._keeper(self.state or new_state(plan.lineage, __version__), observed)
+        return self._keeper(plan.lineage, observed)
 
-    def _keeper(self, start: StateFile, observed: Sequence[Observed] = ()) -> StateKeeper:
+    def _keeper(self, new_lineage: str, observed: Sequence[Observed] = ()) -> StateKeeper:
         return StateKeeper(
             self.backend,
             self.lease,
             stored=self.state,
-            state=start,
+            state=self.state or new_state(new_lineage, __version__),
             run=self.run,
             observed=tuple(observed),
             journal=self.snapshot.journal,
@@ -143,28 +151,27 @@ class Session:
     def take_up(self) -> tuple[Session, tuple[Recovered, ...]]:
         """Find out what became of everything an earlier run left open, and record it: the session that goes on from
         there. Raises Interrupted where a signal ended it, PlatformError, StateError."""
-        if not self.open_operations or self.state is None:
+        if not self.open_operations:
             return self, ()
         self.emitter.emit(EventType.RECOVERING, data=describe_interruption(self.snapshot.journal))
-        recovered = run_interruptibly(self._recover(self.state))
+        recovered = run_interruptibly(self._recover())
         return replace(self, snapshot=read_snapshot(self.backend)), recovered
 
     def close(self, operation: OpenOperation, ending: Ending) -> None:
         """Record how an operation of an earlier run ended, as somebody says. Raises StateError."""
-        assert self.state is not None, "what was sent was sent with a state"
-        keeper = self._keeper(self.state)
+        keeper = self._keeper(surroundings.new_id())
         keeper.take_over(operation.intent)
         keeper.record_ending(operation.intent.action, ending)
         run_interruptibly(keeper.finish())
 
-    async def _recover(self, state: StateFile) -> tuple[Recovered, ...]:
+    async def _recover(self) -> tuple[Recovered, ...]:
         stop = asyncio.Event()
         async with connect(self.project) as platform:
             with stop_on_signals(stop, self.emitter):
                 recovered = await recover(
                     self.snapshot.journal,
                     platform=platform,
-                    keeper=self._keeper(state),
+                    keeper=self._keeper(surroundings.new_id()),
                     limits=self.project.limits,
                     run=self.run,
                     emitter=self.emitter,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from statetool import __version__, surroundings
-from statetool.backends import Backend, LockInfo, OnWait, StoredSerial, open_backend
+from statetool.backends import Backend, LockInfo, OnWait, StoredSerial
 from statetool.backends.files import explain, read_file
 from statetool.backends.lease import Lease
 from statetool.backends.places import BackendName
@@ -46,11 +46,10 @@ def open_state(
     repairing: bool = False,
 ) -> Iterator[tuple[Backend, Lease]]:
     """The backend in use, or the one of that name, with the lock of its state."""
-    place = project.settings.place_of(name or project.settings.state.backend)
     info = surroundings.lock_info(operation, surroundings.new_id(), __version__, project.environ)
 
     def opened() -> Backend:
-        return open_backend(place, unsafe=project.unsafe)
+        return project.open(name or project.settings.state.backend)
 
     with hold_lock(opened, info, locking.timeout_s, locking.on_wait, repairing=repairing) as held:
         yield held

@@ -8,6 +8,7 @@ anything else. Errors of the platform end the action; they are never raised.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from statetool.apply import verdict
@@ -73,7 +74,10 @@ class Operation(Following):
                 early = await self._settle_lost(error)
             if early is not None and self._may_retry(early):
                 self._close(EntryType.FAILED, early.data)
-                early = await self._send_when_possible()
+                again = await self._send_when_possible()
+                # What is in the way of another try is often what the failed job left: then its failure is the news.
+                is_stale = again is not None and again.type is EventType.ACTION_STALE
+                early = replace(early, operation=None, closing=None) if is_stale else again
         return early
 
     def _may_retry(self, ending: Ending) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from statetool.backends.lease import Lease
-from statetool.backends.places import LocalPlace, Place, PostgresPlace, S3Place
+from statetool.backends.places import HttpPlace, LocalPlace, Place, PostgresPlace, S3Place
 from statetool.core.document import Fields
 from statetool.core.holder import LockInfo as LockInfo
 from statetool.core.model import Json
@@ -137,15 +138,23 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(place: Place, *, unsafe: bool = False) -> Backend:
+def open_backend(place: Place, rescue_folder: Path, *, unsafe: bool = False) -> Backend:
     """The backend that keeps a state at `place`. Touches nothing yet.
 
-    `unsafe` uses a store that was found to ignore conditions. Raises StateError where a driver is not installed.
+    What a place somewhere else could not be told goes to `rescue_folder` of this machine. `unsafe` uses a store that
+    was found to ignore conditions. Raises UsageError where a driver is not installed.
     """
     if isinstance(place, LocalPlace):
         from statetool.backends.local import LocalBackend
 
         return LocalBackend(place.path)
+    from statetool.backends.rescued import RescuedBackend
+
+    remote = _open_remote(place, unsafe)
+    return RescuedBackend(remote, rescue_folder, f"{type(place).__name__.removesuffix('Place').lower()}-state.json")
+
+
+def _open_remote(place: HttpPlace | PostgresPlace | S3Place, unsafe: bool) -> Backend:
     if isinstance(place, PostgresPlace):
         from statetool.backends.postgres import PostgresBackend
 

@@ -270,7 +270,8 @@ class HttpBackend:
             raise StateUnreachable(
                 f"the state {self.location} is still locked as {info.id}: {error.message}",
                 code="lock_left",
-                hint=f"what was to be saved is saved; when the server answers: statetool force-unlock {info.id}",
+                hint="what was to be saved is saved; when the server answers: "
+                f"statetool force-unlock {info.id} --reason TEXT",
             ) from None
 
     def _read(self) -> Envelope:

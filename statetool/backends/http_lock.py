@@ -100,7 +100,8 @@ class HttpLock:
             # Giving back what may be somebody else's is no way out: not every server looks whose it is.
             raise StateUnreachable(
                 f"{error.message}; the state may be locked as {info.id} now",
-                hint=f"try again when the server answers; if that lock is in the way: statetool force-unlock {info.id}",
+                hint="try again when the server answers; if that lock is in the way: "
+                f"statetool force-unlock {info.id} --reason TEXT",
             ) from None
         if answer.is_success:
             return None
@@ -153,7 +154,7 @@ class HttpLock:
         by = describe_holder(self.holder_of(refusal))
         hint = "wait for that run to end, or wait longer with --lock-timeout"
         if refusal.id is not None:
-            command = f"statetool force-unlock {shlex.quote(refusal.id)}"
+            command = f"statetool force-unlock {shlex.quote(refusal.id)} --reason TEXT"
             hint = f"{hint}; if it is dead, for such a lock never ends by itself: {command}"
         return StateLocked(f"the state {self._location} is locked by {by}", hint=hint)
 

@@ -100,7 +100,7 @@ class PostgresLock:
                 raise StateError(
                     f"the state {self._location} is locked by another run by now: {_described(row.info)}",
                     code="lock_moved",
-                    hint=f"see whether that run is dead, too; then: statetool force-unlock {row.info.id}",
+                    hint=f"see whether that run is dead, too; then: statetool force-unlock {row.info.id} --reason TEXT",
                 )
             values = {"reason": json.dumps(reason), "break": id_of_break}
             transaction.run(tables.BREAK, name=self._place.name, **values)
@@ -207,7 +207,7 @@ class PostgresLock:
         return StateLocked(
             f"the state {self._location} is locked by {_described(holder)}",
             hint="wait for that run to end, or wait longer with --lock-timeout: the lock of a dead run ends by itself "
-            f"within {self._ttl_s:.0f} s; to end it now: statetool force-unlock {holder.id}",
+            f"within {self._ttl_s:.0f} s; to end it now: statetool force-unlock {holder.id} --reason TEXT",
         )
 
     def _not_locked(self) -> StateError:

@@ -169,7 +169,7 @@ class LockRegister:
         return Held(self._objects, found, register, lease, self._clock)
 
     def _locked(self, holder: LockInfo | None) -> StateLocked:
-        named = f"statetool force-unlock {holder.id}" if holder else "statetool force-unlock"
+        named = f"statetool force-unlock {holder.id} --reason TEXT" if holder else "statetool force-unlock"
         return StateLocked(
             f"the state {self._objects.location} is locked by {describe(holder)}",
             hint=f"wait for that run to end, or longer with --lock-timeout: a dead holder loses it after "

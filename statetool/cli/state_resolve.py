@@ -7,7 +7,7 @@ import click
 from statetool import __version__
 from statetool.cli.commands import Command
 from statetool.cli.console import Console
-from statetool.cli.options import json_option, lock_timeout_option, option
+from statetool.cli.options import json_option, lock_options, option
 from statetool.cli.project import open_project, timezone_of
 from statetool.cli.running import ask_for_yes, ensure_can_approve, tell_lock_wait
 from statetool.core.resolution import Evidence
@@ -24,7 +24,7 @@ from statetool.session import Project
 @option("--did-not", is_flag=True, help="It was not: the next plan says whether it is still wanted.")
 @option("--reason", metavar="TEXT", help="How that was found out.")
 @option("--auto-approve", is_flag=True, help="Do not ask.")
-@lock_timeout_option
+@lock_options
 @json_option("document", "One JSON document (schema: resolution); needs --auto-approve.")
 @click.pass_obj
 def resolve(

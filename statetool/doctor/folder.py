@@ -113,6 +113,8 @@ def _check_lock(backend: Backend) -> Check:
         holder = backend.find_holder()
     except StateError as error:
         return Check(Topic.LOCK, CheckStatus.FAILED, error.code, problems=error.diagnostics)
+    if holder is None and not backend.capabilities.expires:
+        return Check(Topic.LOCK, CheckStatus.NOT_REACHED, "lock_not_shown")
     if holder is None:
         return Check(Topic.LOCK, CheckStatus.OK, "lock_free")
     return Check(Topic.LOCK, CheckStatus.WARNING, "lock_held", _facts_of(holder))

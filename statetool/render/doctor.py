@@ -81,6 +81,7 @@ _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
     "state_folder_fit": lambda f: f"{f['folder']} can be written, and nobody else may read the state",
     "ephemeral_state": lambda f: EPHEMERAL_STATE.format(folder=f["folder"]),
     "lock_free": lambda f: "free",
+    "lock_not_shown": lambda f: "this backend does not show its lock, it only refuses",
     "lock_held": _lock_text,
     "clock_in_process": lambda f: "the sandbox of this process goes by this machine's clock",
     "clock_right": lambda f: "right to the minute, by the platform's Date header",
@@ -122,7 +123,9 @@ _SENTENCES: Mapping[str, Callable[[Facts], str]] = {
 
 _ADVICE: Mapping[str, Callable[[Facts], str]] = {
     "ephemeral_state": lambda f: EPHEMERAL_STATE_ADVICE,
-    "lock_held": lambda f: "wait for that run to end, or give `--lock-timeout`; the lock ends with its process",
+    "lock_held": lambda f: (
+        "wait for that run to end, or give `--lock-timeout`; `statetool lock show` says how far it is"
+    ),
     "clock_off": lambda f: "set the clock (NTP); from 15 min on the platform refuses signatures",
     "clock_off_for_signatures": lambda f: "set the clock (NTP), then run this again",
     "sandbox_absent": lambda f: "`statetool sandbox seed FILE` makes it",

@@ -576,8 +576,8 @@ def test_every_setting_has_a_value_and_an_origin(shop: ProjectFolder) -> None:
     assert settings["platform.endpoint"] == ("http://127.0.0.1:9", "statetool.yaml:2:22")
     assert settings["platform.project_id"] == ("f" * 32, "environment HW_PROJECT_ID")
     assert settings["limits.parallelism"] == (10, "default")
-    assert settings["limits.poll_interval_s"] == (0.05, "statetool.yaml:4:20")
-    assert settings["timezone"] == ("Asia/Shanghai", "statetool.yaml:5:11")
+    assert settings["limits.poll_interval_s"] == (0.05, "statetool.yaml:5:20")
+    assert settings["timezone"] == ("Asia/Shanghai", "statetool.yaml:6:11")
     assert document["credentials"] == {"kind": "access_key", "origin": "environment HW_ACCESS_KEY"}
     assert document["allowed_hosts"]["hosts"] == ["a.example", "b.example"]
     assert document["state_location"] == str(shop.root / ".statetool/state.json")
@@ -587,7 +587,7 @@ def test_every_setting_has_a_value_and_an_origin(shop: ProjectFolder) -> None:
 def test_a_broken_configuration_is_explained(shop: ProjectFolder) -> None:
     """Exit 1 with the diagnostics, in both modes."""
     shop.configure(more="  paralelism: 3\n")
-    assert "statetool.yaml:5:3: error[unknown_key]" in shop.call("config", "show", code=1).err
+    assert "statetool.yaml:6:3: error[unknown_key]" in shop.call("config", "show", code=1).err
     assert shop.call("config", "show", "--json", code=1).codes == ["unknown_key"]
 
 

@@ -255,6 +255,8 @@ def test_a_state_moves_to_a_server_and_back(shared: ProjectFolder) -> None:
     use(shared, "local", "http")
     after = shared.call("state", "pull").document
     assert {**after, "fence": before["fence"]} == before
+    checks = {check["topic"]: check for check in shared.call("doctor", "--json").document["checks"]}
+    assert (checks["state"]["facts"]["backend"], checks["lock"]["code"]) == ("http", "lock_not_shown")
     assert "no_history" in shared.call("state", "history", code=1).err
     shared.call("apply", "--auto-approve")
     shared.call("state", "rm", "shop/pay")

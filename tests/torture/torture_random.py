@@ -110,9 +110,9 @@ def _manifest(rng: random.Random, kinds: Sequence[str]) -> tuple[Desired, ...]:
 class Story:
     """One random story."""
 
-    def __init__(self, number: int, *, most_kinds: int = 2) -> None:
+    def __init__(self, number: int, *, most_kinds: int = 3) -> None:
         self.number = number
-        self.rng = rng = random.Random(number)  # noqa: S311 - not a secret
+        self.rng = rng = random.Random(number)
         kinds = rng.sample(sorted(FOUND), rng.choice([1, 1, 2, most_kinds]))
         self.kinds = tuple(sorted(kinds))
         snapshot, data, now = _begun(self.kinds, rng.random() < 0.5)
@@ -139,7 +139,7 @@ class Story:
                 if rng.random() < 0.15:
                     self._edit()
                 world.clock.advance(world.clock.now + rng.choice([0.0, 1.0, 10.0, 40.0, 100.0, 300.0]))
-            world.settle(self.manifest)
+            self.last = world.settle(self.manifest)
             self._judge()
             return Told(self.number, world.truth.violations, world.truth.counts, world.struck)
 
@@ -192,8 +192,8 @@ class Story:
         failed = Counter(
             (c.component_id or "", c.verb)
             for c in truth.calls
-            if c.job_id is not None
-            and world.ground.job_status(c.job_id) != "SUCCEEDED"
+            if (c.job_id is not None
+            and world.ground.job_status(c.job_id) != "SUCCEEDED")
             or c.fault.kind == "never_ready"
         )
         wished = {(world.ids[kind], "restart"): 1 for kind in self.kinds if kind in RESTARTED}
@@ -201,7 +201,7 @@ class Story:
             wished[world.ids["promote"], "continue_deploy"] = 2
         truth.judge_edges({edge: times + failed[edge] for edge, times in wished.items()})
         for kind in self.kinds:
-            if world.ids[kind] in truth.edited:
+            if world.ids[kind] in truth.edited or kind in self._reported():
                 continue
             component = world.ground.component(world.ids[kind])
             for name, wanted in TRUE_VALUES.get(kind, {}).items():
@@ -210,13 +210,22 @@ class Story:
         truth.judge_secrets(CORPUS, kept_texts(world))
 
 
+    def _reported(self) -> set[str]:
+        """Of which components the last plan says that something is not as it should be."""
+        if self.last.outcome is None:
+            return set()
+        plan = self.last.outcome.plan
+        told = [f.address for f in plan.findings] + [b.address for b in (*plan.blocked, *plan.held_back)]
+        return {address.component for address in (*told, *(a.address for a in plan.left_alone)) if address}
+
+
 def tell(number: int) -> Told:
     return Story(number).tell()
 
 
 def main(numbers: Sequence[str]) -> None:
     for number in numbers:
-        story = Story(int(number), most_kinds=3)
+        story = Story(int(number))
         told = story.tell()
         print(f"story {number}: {', '.join(story.kinds)}")
         for process in story.world.processes:

@@ -28,7 +28,7 @@ def resolve(project: Project, listener: Listener, operation: str, *, did_run: bo
         keeper = held._keeper(held.state)
         intent = held.snapshot.journal.operations[operation].intent
         type_ = EventType.ACTION_SKIPPED
-        if did_run:
+        if did_run and intent.action.max_requests == 1:  # one batch is not yet the promotion
             keeper.take_over(intent)
             type_ = EventType.ACTION_COMPLETE
         data: dict[str, Any] = {"did_run": did_run, "by": "tester@here", "reason": "looked"}

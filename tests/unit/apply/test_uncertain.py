@@ -6,6 +6,9 @@ import asyncio
 
 import pytest
 
+from statetool.apply.run import Limits
+from statetool.backends.files import FileSystem
+from statetool.backends.local import LocalBackend
 from statetool.core.events import EventType
 from statetool.core.journal import EntryType, fold_journal
 from statetool.core.model import Job, JobPhase
@@ -163,3 +166,52 @@ def test_a_checkpoint_keeps_what_is_open(lab) -> None:
     assert set(outcome.endings().values()) == {EventType.ACTION_COMPLETE}
     assert ["shop/slow"] in seen.values()
     assert list(seen.values())[-1] == []
+
+
+class CountingDisk(FileSystem):
+    """Counts the bytes written to each file, by the first part of its name."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+        self.journal: list[int] = []
+        self.states = 0
+
+    def create(self, path, mode=0o600) -> int:
+        descriptor = super().create(path, mode)
+        self.names[descriptor] = "state" if path.name.startswith("state.json.tmp-") else path.name
+        return descriptor
+
+    def open_at_end(self, path) -> int:
+        descriptor = super().open_at_end(path)
+        self.names[descriptor] = "journal"
+        self.journal.append(0)
+        return descriptor
+
+    def write(self, descriptor, data) -> int:
+        if self.names.get(descriptor) == "journal":
+            self.journal[-1] += len(data)
+        return super().write(descriptor, data)
+
+    def sync_data(self, descriptor) -> None:
+        """Durability costs time here, and is not counted."""
+
+    def replace(self, source, target) -> None:
+        self.states += target.name == "state.json"
+        super().replace(source, target)
+
+
+def test_keeping_an_ending_costs_the_same_however_many_there_were(lab) -> None:
+    """A thousand actions, one after the other: bytes are appended for each, and the state is written now and then."""
+    names = [f"c{number:04}" for number in range(1000)]
+    for name in names:
+        lab.platform.add(name, job_s=1.0, stale_s=0.1)
+    disk = CountingDisk()
+    lab.backend = lambda path: LocalBackend(path, files=disk)
+    lab.limits = Limits(jobs_in_flight=1, poll_interval_s=1)
+    outcome = lab.apply(lab.plan(*(lab.scale(name, 6) for name in names)))
+    assert set(outcome.endings().values()) == {EventType.ACTION_COMPLETE}
+    appended = [size for size in disk.journal if size]
+    per_action = len(appended) // len(names)
+    first, last = sum(appended[: per_action * 100]), sum(appended[-per_action * 100 :])
+    assert abs(first - last) < first // 50, "the same bytes, but for numbers that have grown by a digit"
+    assert disk.states <= 2 + outcome.ended_at / 30
