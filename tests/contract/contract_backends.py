@@ -80,15 +80,10 @@ def _local(folder: Path) -> LocalPlace:
     return LocalPlace(folder / "made" / "state.json")
 
 
-@cache
-def _postgres_url() -> str:
-    from postgres_server import running_postgres
-
-    return _kept_running(running_postgres()).url()
-
-
 def _postgres(_folder: Path) -> PostgresPlace:
-    return PostgresPlace(_postgres_url(), "shop", schema=f"team_{uuid.uuid4().hex[:12]}", password=Secret(PASSWORD))
+    from postgres_server import shared_postgres
+
+    return replace(shared_postgres().new_place(), password=Secret(PASSWORD))
 
 
 def _seaweed(_folder: Path) -> S3Place:

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,14 +107,6 @@ def shared_postgres() -> PostgresServer:
     server = held.enter_context(running_postgres())
     atexit.register(held.close)
     return server
-
-
-def postgres_clients(server: PostgresServer, **options: Any) -> Callable[[], Any]:
-    """Opens clients of one state that does not exist yet, for the suite that every backend passes."""
-    from statetool.backends.postgres import PostgresBackend
-
-    place = server.new_place()
-    return lambda: PostgresBackend(place, **options)
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:

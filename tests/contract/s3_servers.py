@@ -29,6 +29,7 @@ from statetool.backends.places import S3Place
 from statetool.core.model import Secret
 
 BUCKET = "states"
+STARTS = 5
 
 _UNTIL_END_OF_INPUT = """
 exec 3<&0
@@ -44,6 +45,15 @@ wait $server
 @cache
 def seaweed() -> str:
     """The endpoint of a SeaweedFS with a bucket; it knows no keys, so requests must not be signed."""
+    for _ in range(STARTS):
+        endpoint = _start_seaweed()
+        if endpoint is not None:
+            return endpoint
+    raise AssertionError("SeaweedFS ended by itself, again and again")
+
+
+def _start_seaweed() -> str | None:
+    """Its endpoint, None where it ended: a port that was free may be somebody else's a moment later."""
     folder = tempfile.mkdtemp(prefix="statetool-seaweed-")
     free = _free_ports(8)
     ports = dict(zip(("master", "volume", "filer", "s3"), free[:4], strict=True))
@@ -68,9 +78,10 @@ def seaweed() -> str:
     atexit.register(process.communicate)
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     # A bucket can be made before there is a volume to put anything in.
-    _wait_until(process, lambda: _status(endpoint, "PUT", f"/{BUCKET}") == 200)
-    _wait_until(process, lambda: _status(endpoint, "PUT", f"/{BUCKET}/started", b"yes") == 200)
-    return endpoint
+    is_up = _wait_until(process, lambda: _status(endpoint, "PUT", f"/{BUCKET}") == 200) and _wait_until(
+        process, lambda: _status(endpoint, "PUT", f"/{BUCKET}/started", b"yes") == 200
+    )
+    return endpoint if is_up else None
 
 
 @cache
@@ -302,7 +313,10 @@ def _status(endpoint: str, method: str, path: str, body: bytes | None = None) ->
         connection.close()
 
 
-def _wait_until(process: subprocess.Popen[bytes], is_up: Callable[[], bool]) -> None:
+def _wait_until(process: subprocess.Popen[bytes], is_up: Callable[[], bool]) -> bool:
+    """False where the process ended before."""
     while not is_up():
-        assert process.poll() is None, "the server ended by itself"
+        if process.poll() is not None:
+            return False
         time.sleep(0.05)
+    return True

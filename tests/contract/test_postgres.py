@@ -30,6 +30,8 @@ from statetool.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.xdist_group("postgres")  # one process starts the server
+
 PASSWORD = "correct-horse"
 
 

@@ -35,6 +35,8 @@ from statetool.errors import (
     UsageError,
 )
 
+pytestmark = pytest.mark.xdist_group("s3-seaweedfs")  # one process starts the server
+
 _keys = itertools.count()
 
 
