@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torture_clock import Clock, run_virtually
-from torture_effects import CRASHES, NO_FAULT, Counting, Crash, Fates, Fault
+from torture_effects import CRASHES, NO_FAULT, Counting, Crash, Fates, Fault, Scripted
 from torture_stores import InMemory, Place, Watched
 from torture_truth import Truth
 from torture_wire import SPOILT, Call, Ground, Wire
@@ -209,6 +209,8 @@ class World:
     ) -> Ended:
         process = Process(self, f"process {len(self.processes) + 1}", fates or Counting())
         self.processes.append(process)
+        if isinstance(process.fates, Scripted):
+            process.fates.now = self.clock.time
         before = self.truth.counts["requests"]
         listener = Listener(lambda plan: True, lambda event: self.truth.told(process, event), lambda holder: None)
         outcome: Outcome | None = None
