@@ -36,8 +36,8 @@ class Clock:
     def epoch(self) -> float:
         return EPOCH + self.now
 
-    def text(self) -> str:
-        return datetime.fromtimestamp(self.epoch(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def text(self, skew_s: float = 0.0) -> str:
+        return datetime.fromtimestamp(self.epoch() + skew_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def at(self, when: float, what: Callable[[], None]) -> None:
         """Let something happen, whoever is alive by then."""

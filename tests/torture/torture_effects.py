@@ -135,7 +135,7 @@ class AtMatch:
 
 
 class Scripted:
-    """Faults in the order in which they are written, by kind of effect; a signal at the first read after an instant
+    """Faults in the order in which they are written, by kind of effect, or kind and name; a signal at the first read after an instant
     of the world's clock, which a world brings."""
 
     def __init__(
@@ -149,7 +149,7 @@ class Scripted:
         if kind == "read" and self.now() >= self._signal_at:
             self._signal_at = math.inf
             return Fault("signal")
-        rest = self._script.get(kind)
+        rest = self._script.get(f"{kind} {name}", self._script.get(kind))
         if not rest:
             return NO_FAULT
         fault = rest.pop(0)

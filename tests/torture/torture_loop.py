@@ -137,9 +137,10 @@ def judge(world: World, fault: Fault) -> list[Violation]:
 
 def kept_texts(world: World) -> list[bytes]:
     """Everything that is kept or told of a world."""
-    told = json.dumps([[repr(event) for event in process.events] for process in world.processes])
+    told = json.dumps([[repr(event) for event in process.events] for process in world.processes]).encode()
+    told += world.truth.everything_durable
     if isinstance(world.place, InMemory):
-        return [told.encode(), world.place.server.data or b"", "".join(world.place.server.journal).encode()]
+        return [told, world.place.server.data or b"", "".join(world.place.server.journal).encode()]
     assert isinstance(world.place, OnDisk)
     files = [path for path in world.place.path.parent.rglob("*") if path.is_file()]
-    return [told.encode(), *(path.read_bytes() for path in files)]
+    return [told, *(path.read_bytes() for path in files)]

@@ -293,7 +293,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "observed.last_job_id",
             )
         ],
-        [_scenario(scenarios.a_restart_of_somebody_before), _stories()],
+        [_scenario(scenarios.a_request_that_never_arrived), _stories()],
         quick=True,
     ),
     Mutant(

@@ -87,7 +87,7 @@ class Told:
 
 
 @cache
-def _begun(kinds: tuple[str, ...], per_batch: bool, records: bool) -> tuple[bytes, bytes | None, float]:
+def begun(kinds: tuple[str, ...], per_batch: bool, records: bool) -> tuple[bytes, bytes | None, float]:
     """A shop of these kinds after its first apply: sandbox, state, and the time."""
     switches = {
         "job_seconds": 4,
@@ -120,7 +120,7 @@ class Story:
         self.rng = rng = random.Random(number)
         kinds = rng.sample(sorted(FOUND), rng.choice([1, 1, 2, most_kinds]))
         self.kinds = tuple(sorted(kinds))
-        snapshot, data, now = _begun(self.kinds, rng.random() < 0.5, rng.random() < 0.3)
+        snapshot, data, now = begun(self.kinds, rng.random() < 0.5, rng.random() < 0.3)
         clock = Clock()
         clock.now = now
         place = InMemory(clock)
@@ -147,7 +147,7 @@ class Story:
                     self._edit()
                 world.clock.advance(world.clock.now + rng.choice([0.0, 1.0, 10.0, 40.0, 100.0, 300.0]))
             self.last = world.settle(self.manifest)
-            self._judge()
+            self.judge()
             return Told(self.number, world.truth.violations, world.truth.counts, world.struck)
 
     def _something_else(self, kind: str) -> Fault | None:
@@ -194,7 +194,7 @@ class Story:
         self.world.meanwhile = None
         self.world.apply(self.manifest)
 
-    def _judge(self) -> None:
+    def judge(self) -> None:
         truth, world = self.world.truth, self.world
         failed = Counter(
             (c.component_id or "", c.verb)

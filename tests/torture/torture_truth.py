@@ -97,6 +97,11 @@ class Truth:
         self._number += 1
         return self._number
 
+    @property
+    def everything_durable(self) -> bytes:
+        """All entries that ever stood in the journal."""
+        return "\n".join(self._durable).encode()
+
     # The wire
 
     def sending(self, process: Process, call: Call) -> None:

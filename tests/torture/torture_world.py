@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -57,6 +57,7 @@ class Process:
     world: World
     name: str
     fates: Fates
+    skew_s: float = 0.0
     is_alive: bool = True
     is_stopped: bool = False
     interrupted_at: float = math.inf
@@ -154,6 +155,8 @@ class World:
     struck: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] | None = None
     snapshot: bytes | None = None
+    skew_s: float = 0.0
+    """How far the wall clock of the next processes is ahead."""
 
     def __post_init__(self) -> None:
         self.place = self.place or InMemory(self.clock)
@@ -193,6 +196,12 @@ class World:
             fates,
         )
 
+    def plan(self, manifest: Sequence[Desired]) -> None:
+        """`statetool plan`. What is wrong with it is for those who read it."""
+        process = Process(self, "plan", Counting())
+        with _inside(process, manifest), suppress(StatetoolError):
+            workflow.make_plan(_Project(_settings(), None), Request())
+
     def resume(self, manifest: Sequence[Desired], fates: Fates | None = None) -> Ended:
         """`statetool apply --resume`."""
 
@@ -207,7 +216,7 @@ class World:
         manifest: Sequence[Desired],
         fates: Fates | None = None,
     ) -> Ended:
-        process = Process(self, f"process {len(self.processes) + 1}", fates or Counting())
+        process = Process(self, f"process {len(self.processes) + 1}", fates or Counting(), skew_s=self.skew_s)
         self.processes.append(process)
         if isinstance(process.fates, Scripted):
             process.fates.now = self.clock.time
@@ -392,7 +401,7 @@ def _replaced() -> Iterator[None]:
         (workflow, "stop_on_signals", _stop_on_signals),
         (session, "_new_run", _new_run),
         (workflow, "load_desired", lambda project, request: _STACK[-1][1]),
-        (surroundings, "now", lambda: _process().world.clock.text()),
+        (surroundings, "now", lambda: _process().world.clock.text(_process().skew_s)),
         (surroundings, "utc_now", lambda: datetime.fromtimestamp(_process().world.clock.epoch(), UTC)),
     ]
     before = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
@@ -429,7 +438,7 @@ def _new_run(project: Project) -> Run:
 
     return Run(
         run_id=f"run-{len(process.world.processes)}",
-        now=clock.text,
+        now=lambda: clock.text(process.skew_s),
         monotonic=clock.time,
         sleep=asyncio.sleep,
         jitter=lambda: 0.5,
