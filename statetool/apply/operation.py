@@ -93,11 +93,11 @@ class Operation(Following):
         """Send once the component is idle and as the plan saw it. An ending where nothing is to be sent."""
         begun = self._run.monotonic()
         while True:
+            lost: OutcomeUnknown | None = None
             async with self._shared.slot(self.action.risk), self._shared.platform.turn():
                 early, is_busy = await self._judge()
                 if early is not None:
                     return early
-                is_lost = False
                 if not is_busy:
                     try:
                         await self._send()
@@ -109,9 +109,9 @@ class Operation(Following):
                     except OutcomeUnknown as error:
                         if self._shared.is_interrupted:
                             raise
-                        is_lost, lost = True, error
+                        lost = error
             # The slot is free while we wait: a busy component must not keep others from being changed.
-            if is_lost:
+            if lost is not None:
                 early = await self._settle_lost(lost)
                 if early is not None or self.open_id is not None:
                     return early

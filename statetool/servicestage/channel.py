@@ -42,14 +42,15 @@ class Deadlines:
     """How long things may take, in seconds.
 
     `connect_s` and `read_s` bound one try of a read. `read_total_s` and `write_total_s` bound a request with
-    all its repetitions, but for the waiting for its turn: then it is not under way. A write waits for its answer as
-    long as its total allows: giving up early would only make a known outcome unknown.
+    all its repetitions, but for the waiting for its turn: then it is not under way. `write_try_s` bounds one try of a
+    write: shorter than the lease under which it is sent, so that nobody else begins while its answer is waited for.
     """
 
     connect_s: float = 5.0
     read_s: float = 30.0
     read_total_s: float = 90.0
     write_total_s: float = 60.0
+    write_try_s: float = 30.0
 
 
 @dataclass(slots=True)
@@ -115,12 +116,13 @@ class Channel:
         self._slots = asyncio.Semaphore(MAX_PARALLEL_READS)
         self._breaker = Breaker(sleep=timing.sleep, clock=timing.clock)
         self._try_s = deadlines.connect_s + deadlines.read_s
+        self._write_try_s = deadlines.write_try_s
         tls = build_tls(endpoint)
         reader = build_client(transport, tls, deadlines.connect_s, deadlines.read_s, keep_alive=None)
         # A pooled connection that the server closes as we send makes the outcome unknown: writes use fresh ones.
         writer = reader
         if transport is None:
-            writer = build_client(None, tls, deadlines.connect_s, deadlines.write_total_s, keep_alive=0)
+            writer = build_client(None, tls, deadlines.connect_s, deadlines.write_try_s, keep_alive=0)
         read_rate, write_rate = (rates.reads_per_second, rates.writes_per_minute / 60) if rates else (None, None)
         reads = Bucket(read_rate, READ_BURST_S, sleep=timing.sleep, clock=timing.clock)
         writes = Bucket(write_rate, WRITE_BURST_S, sleep=timing.sleep, clock=timing.clock)
@@ -195,7 +197,8 @@ class Channel:
         )
 
         async def send(remaining_s: float) -> Answer:
-            answer = await self._exchange(self._writes, request, remaining_s, ensure_may_send)
+            limit_s = min(remaining_s, self._write_try_s)
+            answer = await self._exchange(self._writes, request, limit_s, ensure_may_send)
             if answer.body:
                 _ensure_readable(answer)
             return answer

@@ -84,7 +84,7 @@ def build_outcome_unknown(cause: PlatformError) -> OutcomeUnknown:
     """The error of a changing request that went out and whose answer is lost."""
     return OutcomeUnknown(
         f"{cause.message}. The request was sent and its answer is lost: it may have been carried out, "
-        "so it will not be repeated",
+        "so it is not repeated blindly",
         hint="look at the component, its status and its last job, before anything else is sent to it",
         address=cause.address,
         status=cause.status,

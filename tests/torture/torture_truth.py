@@ -75,17 +75,25 @@ class Truth:
         self.calls: list[Call] = []
         self.operations: dict[str, Known] = {}
         self.counts: Counter[str] = Counter()
-        self.changed: dict[str, float] = {}
-        """When each component last changed."""
+        self.changed: dict[str, tuple[float, int]] = {}
+        """When each component last changed, and as the how manieth event: two may be at one instant."""
         self.edited: dict[str, float] = {}
         """When a person last changed each component."""
         self.foreign_verbs: Counter[tuple[str, str]] = Counter()
         self.serials: list[tuple[int, str, int]] = []
         self._world, self._ground = world, ground
         self._durable: set[str] = set()
+        self._number = 0
 
     def broken(self, invariant: str, what: str) -> None:
         self.violations.append(Violation(invariant, what))
+
+    def note_change(self, component_id: str) -> None:
+        self.changed[component_id] = (self._world.clock.now, self.next_number())
+
+    def next_number(self) -> int:
+        self._number += 1
+        return self._number
 
     # The wire
 
@@ -127,7 +135,8 @@ class Truth:
             self.broken("I5", f"{call.operation} was sent without a look at its component")
             return
         allowed_s = EXCUSE_S + process.delayed_s - process.delayed_at_look[component_id]
-        if looked_at < self.changed.get(component_id, -1.0) >= call.sent_at - allowed_s:
+        changed_at, number = self.changed.get(component_id, (-1.0, -1))
+        if number > looked_at and changed_at >= call.sent_at - allowed_s:
             return
         component = self._ground.component(component_id)
         if component.operation is not None and component.operation.effect not in ("modify", "sync"):
@@ -145,7 +154,7 @@ class Truth:
         if call.job_id is None:
             return
         component_id = call.component_id or ""
-        self.changed[component_id] = self._world.clock.now
+        self.note_change(component_id)
         self.counts["accepted"] += 1
         if call.operation is None:
             return
@@ -189,7 +198,8 @@ class Truth:
         self.counts["adopted"] += type_ == "accepted" and data.get("how") == "adopted"
         if type_ in _CLOSING:
             known.is_open = False
-        if type_ in ("not_accepted", "refused") and known.accepted:
+        # A job that failed left nothing by which it could be told from somebody else's.
+        if type_ in ("not_accepted", "refused") and known.accepted and self._job_of(known) == "SUCCEEDED":
             self.broken("I4", f"{operation} is said not to have been carried out, and was")
         if type_ == "failed" and not data.get("records") and known.accepted and self._job_of(known) == "SUCCEEDED":
             self.broken("I4", f"{operation} is said to have failed, and its job succeeded")
@@ -328,7 +338,7 @@ def _seen(component: Component, path: str) -> Any:
     """The true value at a path of the tool's, None where there is none."""
     candidate = component.candidate
     if path == "replicas":
-        return component.replica
+        return component.replica if component.replica == component.actual else _UNTOLD
     if path == "version":
         return component.current
     if path == "last_job_id":

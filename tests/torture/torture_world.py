@@ -59,8 +59,8 @@ class Process:
     is_alive: bool = True
     is_stopped: bool = False
     events: list[Event] = field(default_factory=list)
-    looks: dict[str, float] = field(default_factory=dict)
-    """When each component was last read."""
+    looks: dict[str, int] = field(default_factory=dict)
+    """As the how manieth event each component was last read."""
     delayed_s: float = 0.0
     delayed_at_look: dict[str, float] = field(default_factory=dict)
     met_trouble: bool = False
@@ -77,7 +77,7 @@ class Process:
             self.world.struck.append(f"{self.name}: {fault} at {kind} {name}, {self.world.clock.now:.1f} s")
         if fault.kind == "slow":
             self.delayed_s += fault.after_s
-        self.met_trouble |= kind in ("store", "disk") and fault.kind not in ("", "slow", "signal", "stopped")
+        self.met_trouble |= kind in ("store", "disk") and fault.kind not in ("", "signal", "edit")
         if fault.then is not None:
             fault.then()
         if fault.kind == "signal":
@@ -97,6 +97,7 @@ class Process:
         """SIGSTOP, and some time later SIGCONT."""
         clock = self.world.clock
         self.is_stopped = True
+        self.met_trouble = True  # its lease may run out
         clock.advance(clock.now + fault.after_s)
         self.delayed_s += fault.after_s
         if fault.then is None and self.world.meanwhile is not None:
@@ -253,7 +254,7 @@ class World:
             call.job_id = self.sandbox.log()[-1].job_id
             self.truth.arrived(call)
         elif call.component_id is not None and call.process is not None and not call.path.endswith("/records"):
-            call.process.looks[call.component_id] = self.clock.now
+            call.process.looks[call.component_id] = self.truth.next_number()
             call.process.delayed_at_look[call.component_id] = call.process.delayed_s
 
     # What others do
@@ -280,7 +281,8 @@ class World:
 
     def _edited(self, name: str) -> None:
         self.truth.counts["edits"] += 1
-        self.truth.changed[self.ids[name]] = self.truth.edited[self.ids[name]] = self.clock.now
+        self.truth.note_change(self.ids[name])
+        self.truth.edited[self.ids[name]] = self.clock.now
 
     # The end
 

@@ -62,7 +62,7 @@ def test_a_write_whose_answer_is_lost_says_so(answering: Build, method: WriteMet
     with pytest.raises(OutcomeUnknown) as caught:
         asyncio.run(write(world, method))
     assert len(world.requests) == 2
-    assert "will not be repeated" in caught.value.message
+    assert "not repeated blindly" in caught.value.message
     assert "(2 tries)" in caught.value.message
     assert f"{method} https://platform.test/" in caught.value.message
     assert caught.value.hint is not None

@@ -371,7 +371,7 @@ def test_an_accepted_action_with_an_unreadable_answer_has_an_unknown_outcome(pla
         async with world.client() as client:
             with pytest.raises(OutcomeUnknown) as caught:
                 await client.send_action("a-1", "c-1", Verb.RESTART, {})
-            assert "will not be repeated" in caught.value.message
+            assert "not repeated blindly" in caught.value.message
 
     asyncio.run(story())
     assert len(world.requests) == 1

@@ -95,15 +95,15 @@ def test_a_transport_of_our_own_is_not_limited_by_default(platform: Build) -> No
 
 
 def test_waiting_for_a_turn_costs_nothing_of_the_deadline(platform: Build) -> None:
-    """A hundred changes wait for more than three minutes, each with a minute to be answered in."""
+    """A hundred changes wait for more than three minutes, each with half a minute to be answered in."""
 
     async def story() -> None:
         world = World(platform)
-        world.answer_s = 55.0
+        world.answer_s = 25.0
         async with world.client() as client:
             assert await asyncio.gather(*(write(client) for _ in range(101))) == ["JOB7"] * 101
         # The first one goes alone; then one each two seconds.
-        assert world.writes[-1] == pytest.approx(55 + 99 * 2, abs=1)
+        assert world.writes[-1] == pytest.approx(25 + 99 * 2, abs=1)
 
     run(story)
 

@@ -151,6 +151,6 @@ def test_an_unknown_outcome_says_what_to_do() -> None:
     unknown = build_outcome_unknown(refusal(500, {"error_code": "APIGW.0601"}, x_request_id="req-7"))
     assert isinstance(unknown, OutcomeUnknown)
     assert (unknown.status, unknown.platform_code, unknown.request_id) == (500, "APIGW.0601", "req-7")
-    assert "will not be repeated" in unknown.message
+    assert "not repeated blindly" in unknown.message
     assert unknown.hint is not None
     assert "look at the component" in unknown.hint
