@@ -69,7 +69,7 @@ def heal(project: ProjectFolder) -> None:
 
 
 class Reader:
-    """Somebody who types the page line by line, and what was said to each block. Our own commands run in this process."""
+    """Somebody who types the page line by line, and what was said to each block. Our commands run in this process."""
 
     def __init__(self, folder: Path, replaced: Mapping[str, str]) -> None:
         self.project = ProjectFolder(folder, {"PATH": f"{_programs(folder)}{os.pathsep}{os.environ['PATH']}"})
@@ -189,7 +189,7 @@ EXPECTED = [
 def test_every_command_of_the_page_runs(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, gitlab: StateServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In order, as written, on PostgreSQL, an S3 store and a server as GitLab's; killed and full where the page says so."""
+    """In order, as written, on PostgreSQL, an S3 store and a server like GitLab's; a run is killed, a disk filled."""
     postgres = shared_postgres()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("elsewhere")))  # for rescue files
     shutil.copytree(EXAMPLES / "quickstart", tmp_path / "examples" / "quickstart")
@@ -300,7 +300,7 @@ applications:
 
 
 def test_the_jobs_for_gitlab_do_what_the_page_says(tmp_path: Path, gitlab: StateServer) -> None:
-    """Plan, apply; an apply that dies, a lock that stays, is named and broken; the next apply takes up what was sent."""
+    """Plan, apply; an apply that dies; its lock stays, is named and broken; the next one takes up what was sent."""
     world = ProjectFolder(tmp_path / "world")
     world.root.mkdir()
     world.seed(QUICK + GITLAB_SEED)

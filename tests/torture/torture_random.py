@@ -192,7 +192,8 @@ class Story:
         failed = Counter(
             (c.component_id or "", c.verb)
             for c in truth.calls
-            if (c.job_id is not None and world.ground.job_status(c.job_id) != "SUCCEEDED")
+            if (c.job_id is not None
+            and world.ground.job_status(c.job_id) != "SUCCEEDED")
             or c.fault.kind == "never_ready"
         )
         wished = {(world.ids[kind], "restart"): 1 for kind in self.kinds if kind in RESTARTED}
@@ -207,6 +208,7 @@ class Story:
                 if (is_ := getattr(component, name)) != wanted and component.ready_limit is None:
                     truth.broken("I6", f"{kind}: {name} is {is_} in the end, and {wanted} is wanted")
         truth.judge_secrets(CORPUS, kept_texts(world))
+
 
     def _reported(self) -> set[str]:
         """Of which components the last plan says that something is not as it should be."""
