@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from e2e_nursery import program_folder
 from e2e_project import CLONE, EXAMPLES, ProjectFolder, copy_example, start
 
 from statetool.manifest.nodes import plain_value
@@ -170,12 +170,8 @@ def test_the_commands_of_the_guarded_project_do_what_their_text_says(tmp_path: P
 def _follow(name: str, folder: Path) -> tuple[ProjectFolder, list[str]]:
     """A copy of an example in which every block of commands of its text was typed, and what each block said."""
     copy = copy_example(name, folder / name)
-    shell = folder / "bin" / "statetool"
-    shell.parent.mkdir()
-    shell.write_text(f'#!/bin/sh\nexec {sys.executable} -m statetool "$@"\n', encoding="utf-8")
-    shell.chmod(0o755)
     blocks = SHELL_BLOCK.findall((EXAMPLES / name / "README.md").read_text(encoding="utf-8"))
-    return copy, [_typed(copy, shell.parent, block) for block in blocks]
+    return copy, [_typed(copy, program_folder(), block) for block in blocks]
 
 
 def _typed(copy: ProjectFolder, programs: Path, commands: str) -> str:
