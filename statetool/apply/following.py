@@ -40,6 +40,7 @@ class Following:
         self._before_values: Mapping[str, Json] = {}
         self._requests = 0
         self._job_id: str | None = None
+        self._is_taken = False  # the open operation, by the platform
 
     def failed_by(self, error: Exception) -> Ending:
         """The ending of an operation that raised: a mistake of ours, told like any other failure."""
@@ -81,6 +82,7 @@ class Following:
         self._seen = finding.seen or self._seen
         told: dict[str, Json] = {"why": finding.why, "evidence": dict(finding.evidence)}
         if finding.fate is Fate.ADOPTED:
+            self._is_taken = True
             self._requests += 1
             self._job_id = finding.job_id
             if finding.job_id is not None:

@@ -45,7 +45,6 @@ class Operation(Following):
     def __init__(self, action: Action, known: Observed, shared: SharedRun, *, is_stopped_later: bool = False) -> None:
         super().__init__(action, known, shared)
         self._is_stopped_later = is_stopped_later
-        self._unanswered = False
         self._conflicts = 0
         self._attempts = 0
         self._losses = 0
@@ -164,7 +163,6 @@ class Operation(Following):
         """Note the intent, send, note the answer. Raises PlatformError; StateError where nothing was sent."""
         self._announce()
         intent = await self._intend()
-        self._unanswered = True
         sending = asyncio.ensure_future(self._request(intent))
         try:
             await asyncio.shield(sending)
@@ -175,7 +173,6 @@ class Operation(Following):
                 await self._wait_for_answer(sending)
             raise
         except OutcomeUnknown as error:
-            self._unanswered = False
             self._note(EntryType.UNKNOWN, {"code": error.code, "message": error.message})
             await self._keep_journal()
             raise
@@ -205,6 +202,7 @@ class Operation(Following):
             attempt=self._attempts,
         )
         self.open_id = intent.id
+        self._is_taken, self._job_id = False, None
         self._intended_at = self._run.monotonic()
         try:
             await self._shared.log.intend(intent, *closed)
@@ -260,7 +258,7 @@ class Operation(Following):
             return
         if sending.cancelled():
             # Also where its answer came: the cancellation waited for that, and ends the task right behind it.
-            if self._unanswered:
+            if not self._is_taken:
                 self._refused(NotSent("the run was interrupted before it was sent"))
             else:
                 self._tell_accepted()
@@ -277,7 +275,7 @@ class Operation(Following):
                 raise error
 
     def _accept(self, job_id: str | None) -> None:
-        self._unanswered = False
+        self._is_taken = True
         self._requests += 1
         self._job_id = job_id
         if job_id is not None:
@@ -289,7 +287,6 @@ class Operation(Following):
 
     def _refused(self, error: BaseException) -> None:
         """The platform surely did not carry it out."""
-        self._unanswered = False
         code = error.code if isinstance(error, PlatformError | StateError) else "internal_error"
         self._close(EntryType.REFUSED, {"code": code, "message": str(error)})
 
@@ -343,7 +340,7 @@ class Operation(Following):
 
     def _cut_short(self) -> Ending:
         """The run stops: what was accepted runs on without us, what was not sent is not run."""
-        if self._unanswered or (self.open_id is not None and not self._requests):
+        if self.open_id is not None and not self._is_taken:
             return self._errored(
                 "outcome_unknown",
                 "interrupted before it was known whether the platform carried it out",

@@ -5,6 +5,7 @@ Owns the kinds of effects and of faults, the death of a process, and who decides
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,28 @@ class AtMatch:
             return NO_FAULT
         self.struck += 1
         return self._fault
+
+
+class Scripted:
+    """Faults in the order in which they are written, by kind of effect; a signal at the first read after an instant
+    of the world's clock, which a world brings."""
+
+    def __init__(
+        self, script: Mapping[str, Sequence[Fault | str]], *, after_s: float = 0.0, signal_at: float = math.inf
+    ) -> None:
+        self.now: Callable[[], float] = lambda: 0.0
+        self._script = {kind: list(faults) for kind, faults in script.items()}
+        self._after_s, self._signal_at = after_s, signal_at
+
+    def choose(self, kind: str, name: str) -> Fault:
+        if kind == "read" and self.now() >= self._signal_at:
+            self._signal_at = math.inf
+            return Fault("signal")
+        rest = self._script.get(kind)
+        if not rest:
+            return NO_FAULT
+        fault = rest.pop(0)
+        return fault if isinstance(fault, Fault) else Fault(fault, self._after_s)
 
 
 class Random:

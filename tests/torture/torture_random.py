@@ -87,9 +87,14 @@ class Told:
 
 
 @cache
-def _begun(kinds: tuple[str, ...], per_batch: bool) -> tuple[bytes, bytes | None, float]:
+def _begun(kinds: tuple[str, ...], per_batch: bool, records: bool) -> tuple[bytes, bytes | None, float]:
     """A shop of these kinds after its first apply: sandbox, state, and the time."""
-    switches = {"job_seconds": 4, "stale_ms": 0, "gray_continue": "per_batch" if per_batch else "all"}
+    switches = {
+        "job_seconds": 4,
+        "stale_ms": 0,
+        "gray_continue": "per_batch" if per_batch else "all",
+        "action_records": "yes" if records else "no",
+    }
     components = {kind: FOUND[kind] for kind in kinds}
     seed = {"sandbox": switches, "applications": {APPLICATION: {"environment": "prod", "components": components}}}
     first = {kind: {"restart": "1"} if kind in RESTARTED else {} for kind in kinds}
@@ -115,7 +120,7 @@ class Story:
         self.rng = rng = random.Random(number)
         kinds = rng.sample(sorted(FOUND), rng.choice([1, 1, 2, most_kinds]))
         self.kinds = tuple(sorted(kinds))
-        snapshot, data, now = _begun(self.kinds, rng.random() < 0.5)
+        snapshot, data, now = _begun(self.kinds, rng.random() < 0.5, rng.random() < 0.3)
         clock = Clock()
         clock.now = now
         place = InMemory(clock)
@@ -128,6 +133,8 @@ class Story:
     def tell(self) -> Told:
         rng, world = self.rng, self.world
         with world:
+            if rng.random() < 0.1:
+                self._edit()
             for _ in range(rng.choice([1, 1, 2, 2, 3])):
                 rates = rng.choice(PROFILES)
                 world.meanwhile = self._other_run if rng.random() < 0.3 else None

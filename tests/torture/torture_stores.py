@@ -432,7 +432,8 @@ class OnDisk:
         return client.read(), client.read_journal()
 
     def is_valid(self, fence: int) -> bool | None:
-        return None
+        note = json.loads(self.path.with_name("state.json.lock-info").read_text(encoding="utf-8"))
+        return bool(note["fence"] == fence)
 
 
 class _Nobody:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _BUSY = {"UPGRADING", "RESTARTING", "STARTING", "STOPPING", "SCALING", "ROLLING_BACK", "DEPLOYING", "INITIALIZING"}
 _EDGES = {str(verb) for verb in EDGE_VERBS}
+_FAILED = {"FAILED", "CANCELLED", "UNKNOWN", "PARTIALLY_FAILED", "ROLLBACKED"}
 _CLOSING = {str(type_) for type_ in CLOSING}
 EXCUSE_S = 1.0
 """Between a look and its request nobody can keep others from changing something: so long is no fault of ours."""
@@ -51,6 +52,7 @@ class Known:
     intent: Mapping[str, Any]
     process: Any
     is_open: bool = True
+    was_told_accepted: bool = False
     sent: list[Call] = field(default_factory=list)
 
     @property
@@ -109,6 +111,8 @@ class Truth:
         call.operation = known.intent["operation"]
         if self._world.place.is_valid(known.intent["fence"]) is False:
             self.broken("I1", f"{call.operation} was sent without a lease that is valid")
+        if process.interrupted_at < call.sent_at - 0.5 and not known.sent:
+            self.broken("I13", f"{call.operation} was begun after a signal")
         if not known.sent:
             self._judge_moment(process, call, known)
         known.sent.append(call)
@@ -130,10 +134,12 @@ class Truth:
     def _judge_moment(self, process: Process, call: Call, known: Known) -> None:
         """I5: idle, and as the plan saw it, by a look right before."""
         component_id = known.component_id
-        looked_at = process.looks.get(component_id)
-        if looked_at is None:
+        # A deployment reads once more, for what it sends along.
+        looks = process.looks.get(component_id, [])[: -1 if call.verb == "upgrade" else None]
+        if not looks:
             self.broken("I5", f"{call.operation} was sent without a look at its component")
             return
+        looked_at = looks[-1]
         allowed_s = EXCUSE_S + process.delayed_s - process.delayed_at_look[component_id]
         changed_at, number = self.changed.get(component_id, (-1.0, -1))
         if number > looked_at and changed_at >= call.sent_at - allowed_s:
@@ -159,6 +165,8 @@ class Truth:
         if call.operation is None:
             return
         known = self.operations[call.operation]
+        if not known.is_open:
+            self.broken("I4", f"{call.operation} was carried out after it was said not to be")
         if len(known.accepted) > 1:
             times = ", ".join(f"{c.arrived_at:.1f}" for c in known.accepted)
             self.broken("I2", f"{call.operation} was accepted {len(known.accepted)} times, at {times} s")
@@ -199,12 +207,28 @@ class Truth:
         if type_ in _CLOSING:
             known.is_open = False
         # A job that failed left nothing by which it could be told from somebody else's.
-        if type_ in ("not_accepted", "refused") and known.accepted and self._job_of(known) == "SUCCEEDED":
+        # Nor did one after which somebody else changed the same.
+        is_alone = known.component_id not in self.edited
+        was_done = bool(known.accepted) and is_alone and self._job_of(known) == "SUCCEEDED"
+        if type_ in ("not_accepted", "refused") and was_done:
             self.broken("I4", f"{operation} is said not to have been carried out, and was")
-        if type_ == "failed" and not data.get("records") and known.accepted and self._job_of(known) == "SUCCEEDED":
-            self.broken("I4", f"{operation} is said to have failed, and its job succeeded")
+        if type_ == "failed" and known.accepted and (status := self._job_of(known)) not in _FAILED:
+            self.broken("I4", f"{operation} is said to have failed, and its job is {status}")
+        if type_ == "parked" and known.was_told_accepted:
+            self.broken("I1", f"{operation} is parked, although its answer came")
+        if data.get("how") == "adopted":
+            self._judge_adopted(known, data.get("job_id"))
         if type_ == "done":
             self._judge_done(known)
+
+    def _judge_adopted(self, known: Known, job_id: Any) -> None:
+        """I4: a job is ours, or what is wanted is there all the same."""
+        if job_id in {call.job_id for call in known.accepted} or known.action["verb"] in _EDGES:
+            return
+        component = self._ground.component(known.component_id)
+        for path, wanted in known.action["goal"].items():
+            if (seen := _seen(component, path)) is not _UNTOLD and seen != wanted and path != "last_job_id":
+                self.broken("I4", f"{known.intent['operation']} takes job {job_id} for its own, with {path} {seen}")
 
     def _job_of(self, known: Known) -> str:
         job_id = known.accepted[-1].job_id
@@ -256,8 +280,10 @@ class Truth:
 
     def told(self, process: Process, event: Event) -> None:
         process.events.append(event)
+        mine = [k for k in self.operations.values() if k.process is process and k.action["id"] == event.action_id]
+        if event.type is EventType.ACTION_ACCEPTED and mine and not process.met_trouble:
+            mine[-1].was_told_accepted = True
         if event.type is EventType.ACTION_COMPLETE:
-            mine = [k for k in self.operations.values() if k.process is process and k.action["id"] == event.action_id]
             if (not mine or mine[-1].is_open) and not process.met_trouble:
                 self.broken("I9", f"{event.action_id} was told to be done before that was durable")
             self.counts["done"] += 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -17,18 +18,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from torture_clock import Clock, run_virtually
-from torture_effects import CRASHES, NO_FAULT, Counting, Crash, Fates, Fault
+from torture_effects import CRASHES, NO_FAULT, Counting, Crash, Fates, Fault, Scripted
 from torture_stores import InMemory, Place, Watched
 from torture_truth import Truth
 from torture_wire import SPOILT, Call, Ground, Wire
 
-from statetool import session, surroundings, workflow
+from statetool import resolving, session, surroundings, workflow
 from statetool.apply.run import Limits, Run
 from statetool.backends import Backend
 from statetool.config import Settings, load_settings
 from statetool.core.events import Event, EventType
 from statetool.core.model import Desired
-from statetool.errors import StatetoolError
+from statetool.errors import ExitCode, StatetoolError
 from statetool.manifest.loader import load_manifests
 from statetool.sandbox import Sandbox, SandboxError
 from statetool.servicestage.client import ServiceStage
@@ -58,9 +59,10 @@ class Process:
     fates: Fates
     is_alive: bool = True
     is_stopped: bool = False
+    interrupted_at: float = math.inf
     events: list[Event] = field(default_factory=list)
-    looks: dict[str, int] = field(default_factory=dict)
-    """As the how manieth event each component was last read."""
+    looks: dict[str, list[int]] = field(default_factory=dict)
+    """As the how manieth events each component was read."""
     delayed_s: float = 0.0
     delayed_at_look: dict[str, float] = field(default_factory=dict)
     met_trouble: bool = False
@@ -80,6 +82,7 @@ class Process:
         self.met_trouble |= kind in ("store", "disk") and fault.kind not in ("", "signal", "edit")
         if fault.then is not None:
             fault.then()
+            self.met_trouble |= fault.kind == "cut_off"
         if fault.kind == "signal":
             self._interrupt()
             return NO_FAULT
@@ -90,6 +93,7 @@ class Process:
 
     def _interrupt(self) -> None:
         if self.stop is not None and not self.stop.is_set():
+            self.interrupted_at = self.world.clock.now
             self.stop.set()
             self.emitter.emit(EventType.STOPPING, data={"signal": "SIGTERM"})
 
@@ -205,6 +209,8 @@ class World:
     ) -> Ended:
         process = Process(self, f"process {len(self.processes) + 1}", fates or Counting())
         self.processes.append(process)
+        if isinstance(process.fates, Scripted):
+            process.fates.now = self.clock.time
         before = self.truth.counts["requests"]
         listener = Listener(lambda plan: True, lambda event: self.truth.told(process, event), lambda holder: None)
         outcome: Outcome | None = None
@@ -218,6 +224,8 @@ class World:
                 error = raised
             finally:
                 process.is_alive = False
+        if process.interrupted_at < math.inf and outcome is not None and outcome.exit_code is not ExitCode.INTERRUPTED:
+            self.truth.broken("I13", f"{process.name} was interrupted, and its exit code is {outcome.exit_code}")
         ended = Ended(process, outcome, error, self.truth.counts["requests"] - before)
         self.truth.judge_store(process)
         self.truth.judge_rate(process, WRITES_PER_MINUTE)
@@ -254,7 +262,8 @@ class World:
             call.job_id = self.sandbox.log()[-1].job_id
             self.truth.arrived(call)
         elif call.component_id is not None and call.process is not None and not call.path.endswith("/records"):
-            call.process.looks[call.component_id] = self.truth.next_number()
+            looks = call.process.looks.setdefault(call.component_id, [])
+            looks.append(self.truth.next_number())
             call.process.delayed_at_look[call.component_id] = call.process.delayed_s
 
     # What others do
@@ -375,6 +384,8 @@ def _replaced() -> Iterator[None]:
     replaced: list[tuple[Any, str, Any]] = [
         (session, "connect", lambda project: _process().world.connect(_process())),
         (workflow, "connect", lambda project: _process().world.connect(_process())),
+        (resolving, "connect", lambda project: _process().world.connect(_process())),
+        (resolving, "run_interruptibly", _run),
         (session, "run_interruptibly", _run),
         (workflow, "run_interruptibly", _run),
         (session, "stop_on_signals", _stop_on_signals),
