@@ -166,7 +166,8 @@ class _Execution:
 
     def _halt(self, because: str, error: Exception | None = None) -> None:
         """Start nothing any more. What is running ends by itself; the first error is raised after that."""
-        self._error = self._error or error
+        if self._error is None or _names_rescue(error, instead_of=self._error):
+            self._error = error
         if self._shared.halted is None:
             self._shared.halted = because
             self._skip(self._schedule.skip_rest(), because)
@@ -187,3 +188,14 @@ def _cancelled_at_end(future: asyncio.Future[bool]) -> Iterator[asyncio.Future[b
         yield future
     finally:
         future.cancel()
+
+
+def _names_rescue(error: Exception | None, *, instead_of: Exception) -> bool:
+    """Whether the last word on a disk that takes nothing any more is the later error: it names the newest rescue file,
+    where the one before told of the journal only, or of an older file."""
+    before = instead_of.code if isinstance(instead_of, StateError) else None
+    return (
+        isinstance(error, StateError)
+        and error.code == STATE_NOT_SAVED
+        and before in (STATE_NOT_SAVED, "journal_not_saved")
+    )

@@ -77,6 +77,8 @@ def hold_contest(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
+        # Of its own, so that nobody else's end wakes who is stopped, and its own end wakes them all.
+        process_group=0,
     )
     assert process.returncode == 0, process.stdout.decode()
     return judge(Log(contest.log).read(), numbers_locks=kind.numbers_locks, refuses_late=kind.refuses_late)
@@ -167,6 +169,7 @@ class Herd:
             del self._running[pid]
         else:
             self._running.pop(pid, None)
+            self._stopped.pop(pid, None)
         is_dead = os.WIFSIGNALED(status)
         if self._contest.forces and (is_dead or os.WIFSTOPPED(status)):
             self._start(Role.BREAKS, partial(break_lock, self._open, self._log, pid))

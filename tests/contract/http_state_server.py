@@ -7,7 +7,7 @@ Written from what the protocol says and from how GitLab behaves; knows nothing o
   info of whoever asks; a version is kept for each `serial` of a body, and none is kept twice; a write with another id
   than the lock's is refused.
 
-Every state of a server has a name in the path, made by its first request. `Switches` bend its behaviour.
+A state's name is its path, and it is made by its first request. `Switches` bend its behaviour.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class StateServer:
         self.states: dict[str, Stored] = {}
         app = Starlette(
             routes=[
-                Route("/{name}", self._handle, methods=METHODS),
-                Route("/{name}/lock", self._handle, methods=METHODS),
+                Route("/{name:path}/lock", self._handle, methods=METHODS),
+                Route("/{name:path}", self._handle, methods=METHODS),
             ]
         )
         config = uvicorn.Config(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import http.client
+import io
 import os
 import re
 import socket
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
@@ -89,14 +91,23 @@ def moto() -> str:
     """The endpoint of a moto with a bucket, in this process; it wants signed requests and knows every key."""
     import logging
 
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    atexit.register(server.stop)
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
+    application = DomainDispatcherApplication(create_backend_app)
+    turn = threading.Lock()
+
+    def answer(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        # It compares first and replaces afterwards: of two requests at once, both would find what they expect.
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        with turn:
+            return list(application(environ, start_response))
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    atexit.register(server.shutdown)
+    endpoint = f"http://127.0.0.1:{server.server_port}"
     assert _status(endpoint, "PUT", f"/{BUCKET}") == 200
     return endpoint
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from e2e_nursery import program_folder
+
 import statetool
 from statetool.cli import main
 from statetool.sandbox import LogEntry, Sandbox
@@ -116,8 +118,8 @@ class ProjectFolder:
         return {**kept, "HOME": str(self.root), "PYTHONPATH": str(CLONE), "PYTHONUNBUFFERED": "1", **self.environ}
 
     def run(self, *arguments: str, code: int | None = 0) -> Done:
-        """One command to its end; `code` None takes any exit code. No traceback, whatever happened."""
-        with self.start(*arguments) as running:
+        """One command to its end, in a process that is loaded already; `code` None takes any exit code."""
+        with start([str(program_folder() / "statetool"), *arguments], self.root, self.environment) as running:
             return running.end(code)
 
     def call(self, *arguments: str, code: int | None = 0) -> Done:

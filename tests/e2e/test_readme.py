@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from e2e_nursery import program_folder
+
 from statetool.cli import COMMANDS
 from statetool.errors import ExitCode
 
@@ -32,7 +34,7 @@ def run_in_clone(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     (folder / "examples").symlink_to(ROOT / "examples")
     activate = folder / ".venv" / "bin" / "activate"
     activate.parent.mkdir(parents=True)
-    activate.write_text(f'PATH="{Path(sys.executable).parent}:$PATH"\n')
+    activate.write_text(f'PATH="{program_folder()}:{Path(sys.executable).parent}:$PATH"\n')
     return subprocess.run(
         ["bash", "-euc", script],
         cwd=folder,
