@@ -207,8 +207,9 @@ def serve():
 )
 def test_links_lead_to_jobs(serve, start, step):
     """From the action, the deployment, the creation and the record to their job, which is there."""
-    followed = follow(serve(stale_ms=0), 12, start, step, "showJob")
-    assert followed[step, "showJob", 200]
+    # Hypothesis also draws the constants of whatever modules are loaded: how many tries it takes depends on them.
+    tries = (follow(serve(stale_ms=0), examples, start, step, "showJob") for examples in (12, 48, 192))
+    assert any(followed[step, "showJob", 200] for followed in tries)
 
 
 def test_all_links(serve):
