@@ -93,6 +93,10 @@ def _with_history(project: Project) -> Backend:
 # --- push ------------------------------------------------------------------------------------------------------------
 
 
+HIGHEST_PUSHED = 2**52
+"""No run gets from here to what no reader of a state takes any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pushed:
     """How a push ended. `stored` is None where it was declined."""
@@ -119,13 +123,19 @@ def push_state(
 ) -> Pushed:
     """Let `pushed` take the place of what is stored, if that is approved; a rescue of this state is then dealt with.
 
-    Raises StateError for another lineage, an older serial, or the same serial with other content.
+    Raises StateError for another lineage, an older serial, the same serial with other content, or one beyond counting.
     """
     if pushed.moved_to is not None:
         raise StateError(
             f"this state only says that it was moved to {pushed.moved_to}",
             code="state_moved",
             hint="push the state that was pulled from there",
+        )
+    if pushed.serial > HIGHEST_PUSHED:
+        raise StateError(
+            f"serial {pushed.serial} is no number that a state gets to",
+            code="serial_too_high",
+            hint="write the serial after the stored one into the file: `statetool state history` shows that",
         )
     with open_state(project, "state push", locking, repairing=True) as (backend, lease):
         snapshot = read_snapshot(backend)

@@ -22,7 +22,7 @@ from statetool.backends import LockInfo
 from statetool.core.model import AppliedFrom
 
 _GIT_TIMEOUT_S = 5
-_CREDENTIAL_PREFIXES = ("HW_", "HUAWEICLOUD_", "OS_")
+_CREDENTIAL_PREFIXES = ("HW_", "HUAWEICLOUD_", "OS_", "TF_HTTP_", "AWS_", "PG")
 _CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD")
 _LOCAL_TIME = Path("/etc/localtime")
 _CREDENTIALS_IN_URL = re.compile(r"//[^/@]*@")

@@ -247,7 +247,7 @@ class Session:
 def _read_url(url: str) -> dict[str, str]:
     try:
         given = {key: str(value) for key, value in psycopg.conninfo.conninfo_to_dict(url).items()}
-    except psycopg.Error:
+    except (psycopg.Error, UnicodeDecodeError):  # what %XX spells need not be UTF-8
         # The driver's text would show parts of the url, which may be of a password.
         raise StateError(
             "state.url is no address of a PostgreSQL database",

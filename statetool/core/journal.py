@@ -298,7 +298,7 @@ def entry_from_json(document: Mapping[str, Json]) -> Entry:
     fields = Fields(dict(document))
     return Entry(
         type=fields.choice("type", EntryType),
-        at=fields.text("at"),
+        at=fields.instant("at"),
         fence=fields.integer("fence", minimum=0),
         operation=fields.optional_text("operation"),
         data=fields.mapping("data"),

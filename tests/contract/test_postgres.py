@@ -410,6 +410,7 @@ def test_damage_is_found(server: PostgresServer, place: PostgresPlace) -> None:
         (f"host=db.example password={PASSWORD}", "password_in_url"),
         (f"postgresql://ann:{PASSWORD}%zz@db.example/ops", "state_url"),
         (f"host=db.example passwort={PASSWORD}", "state_url"),
+        (f"postgresql://ann@db.example/{PASSWORD}%ff", "state_url"),
     ],
 )
 def test_a_password_in_the_url_is_refused_and_not_repeated(url: str, code: str) -> None:

@@ -159,6 +159,7 @@ def test_the_same_content_is_nothing_to_do(shop: ProjectFolder) -> None:
         ({"lineage": "another"}, "other_lineage"),
         ({"serial": 0}, "older_serial"),
         ({"components": {}}, "same_serial"),
+        ({"components": {}, "serial": 2**53 - 1}, "serial_too_high"),
         ({"moved_to": "s3 s3://x/y"}, "state_moved"),
         ({"components": 5}, "state_unreadable"),
     ],

@@ -73,3 +73,15 @@ def test_a_plan_file_is_shown_in_the_zone_of_the_folder(tmp_path: Path, monkeypa
     zone = local_timezone()
     assert zone is not None
     assert zone.key == "Asia/Shanghai"
+
+
+def test_git_gets_no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A repository can name programs that git runs: those of the platform stay here, and those of a state's backend."""
+    git = tmp_path / "git"
+    git.write_text(f"#!/bin/sh\nenv >> '{tmp_path}/seen'\n", encoding="utf-8")
+    git.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for name in ("HW_SECRET_KEY", "TF_HTTP_PASSWORD", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "pw-4711")
+    surroundings.applied_from(tmp_path, {})
+    assert "pw-4711" not in (tmp_path / "seen").read_text(encoding="utf-8")

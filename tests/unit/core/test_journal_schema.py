@@ -28,6 +28,7 @@ from statetool.core.journal import (
 )
 from statetool.core.model import Address, Json, Ready, Recorded, VersionPicture, Wish
 from statetool.core.plan import Action, Brought, Risk, SendIf, Verb, WishUpdate
+from statetool.errors import StateUnreadable
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "journal.schema.json").read_text())
 T0 = "2026-11-23T08:00:00Z"
@@ -113,6 +114,13 @@ def test_the_schema_names_every_key_that_is_written() -> None:
     assert set(schema["$defs"]["told"]["properties"]) == {"records"}.union(*TOLD.values())
     for document in documents():
         jsonschema.Draft202012Validator(schema).validate(document)
+
+
+@pytest.mark.parametrize("at", ["yesterday", "2026-11-23T08:00:00"])
+def test_an_entry_without_an_instant_makes_no_sense(at: str) -> None:
+    """How long to wait for its request is counted from there."""
+    with pytest.raises(StateUnreadable, match="entry 2 of the journal: at must be a UTC instant"):
+        fold_journal([documents()[0], {**documents()[1], "at": at}])
 
 
 @pytest.mark.parametrize("key", ["at", "fence", "data", "type", "operation"])
