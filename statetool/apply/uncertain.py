@@ -7,7 +7,7 @@ must not send anything, nor write to the journal.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -19,6 +19,9 @@ from statetool.core.model import Job, JobPhase, Json, Observed, StatusClass
 from statetool.core.picture import observed_values
 from statetool.core.plan import EDGE_VERBS, Action
 from statetool.errors import NotFound
+
+SETTLE_S = 20.0
+"""How long after the end of a job a read may still show what was before it."""
 
 
 class Fate(StrEnum):
@@ -89,18 +92,26 @@ async def _judge_job(
         has_paused if verdict.starts_gray_release(action) else None,  # its job may run on while it pauses [U15]
         timeout_s=shared.limits.job_timeout_for(action.verb),
     )
-    after = await _look_closely(shared, known) or observed
-    unmet = _unmet(action, shared, after)
-    if job is not None and job.phase is JobPhase.RUNNING and (unmet or not verdict.starts_gray_release(action)):
-        return Finding(Fate.UNTOLD, f"job {job_id} still runs", job_id, after, _evidence(after, job))
+
+    def is_ours(seen: Observed) -> bool:
+        unmet = _unmet(action, shared, seen)
+        return verdict.shows_its_kind(action, unmet, seen, baseline, job_id) if is_edge else not unmet
+
+    if job is not None and job.phase is JobPhase.RUNNING and not verdict.starts_gray_release(action):
+        return Finding(Fate.UNTOLD, f"job {job_id} still runs", job_id, observed, _evidence(observed, job))
+    after = await _look_until(is_ours, known, shared, shared.limits.job_timeout_for(action.verb))
+    if after is None:
+        return Finding(Fate.UNTOLD, f"what job {job_id} left could not be looked at", job_id, observed)
     evidence = _evidence(after, job)
     if is_edge:
-        if verdict.shows_its_kind(action, unmet, after, baseline, job_id):
+        if is_ours(after):
             return Finding(Fate.ADOPTED, f"job {job_id} is of its kind", job_id, after, evidence)
         why = f"job {job_id} began after it was asked for, and nothing tells what it did"
         return Finding(Fate.PARKED, why, job_id, after, evidence)
-    if not unmet:
+    if is_ours(after):
         return Finding(Fate.ADOPTED, f"job {job_id} left the wanted value", job_id, after, evidence)
+    if job is not None and job.phase is JobPhase.RUNNING:
+        return Finding(Fate.UNTOLD, f"job {job_id} still runs", job_id, after, evidence)
     return Finding(Fate.FOREIGN, f"job {job_id} left another value", job_id, after, evidence)
 
 
@@ -113,6 +124,26 @@ def _judge_without_job(action: Action, baseline: Baseline, shared: SharedRun, ob
         # It was not there when the request went out, and no job of somebody else brought it.
         return Finding(Fate.ADOPTED, "the wanted value is there, without a job", None, observed, evidence)
     return Finding(Fate.NOT_ACCEPTED, "no newer job, and the value is as before", None, observed, evidence)
+
+
+async def _look_until(
+    is_ours: Callable[[Observed], bool], known: Observed, shared: SharedRun, patience_s: float
+) -> Observed | None:
+    """What a job left: looked at until it is what we wanted, for a while; what is read may be older than the job's end.
+
+    None where nothing could be read for `patience_s`.
+    """
+    run, limits = shared.run, shared.limits
+    begun, settled_s = run.monotonic(), min(SETTLE_S, limits.quiet_period_s)
+    seen: Observed | None = None
+    while True:
+        seen = await _look_closely(shared, known) or seen
+        age = run.monotonic() - begun
+        if seen is not None and (is_ours(seen) or age >= settled_s):
+            return seen
+        if age >= patience_s:
+            return None
+        await run.sleep(pause_s(run, limits, age))
 
 
 async def _look_closely(shared: SharedRun, known: Observed) -> Observed | None:

@@ -13,7 +13,7 @@ from statetool.core.events import EventType
 from statetool.core.journal import EntryType, fold_journal
 from statetool.core.model import Job, JobPhase
 from statetool.core.plan import Verb
-from statetool.errors import OutcomeUnknown
+from statetool.errors import AnswerUnreadable, OutcomeUnknown
 
 ACTION = "shop/cart#1"
 LOST = OutcomeUnknown("the answer was lost")
@@ -49,6 +49,20 @@ def test_a_value_that_was_sent_all_the_same_is_adopted(lab) -> None:
     assert outcome.ended_at >= QUIET_S
     assert kinds == ["intent", "unknown", "accepted"]
     assert entries(lab) == []
+
+
+def test_a_look_that_fails_after_the_job_says_nothing_about_it(lab) -> None:
+    """The job still ran when it was found; what it left is only told by a look that came after its end."""
+    cart = lab.platform.add("cart", losses=[LOST], job_s=91)
+
+    def go_bad() -> None:
+        cart.read_errors += [AnswerUnreadable("garbled")] * 3
+
+    plan = lab.plan(lab.scale("cart", 6))
+    outcome = lab.apply(plan, before=lambda: asyncio.get_running_loop().call_later(92, go_bad))
+    assert outcome.endings() == {ACTION: EventType.ACTION_COMPLETE}
+    assert cart.read_errors == []
+    assert len(lab.platform.sent) == 1
 
 
 def test_a_value_that_never_arrived_is_sent_once_more(lab) -> None:
