@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 from torture_clock import Clock
 from torture_effects import FAULTS, JOB_FAULTS, AtEffect, Counting, Fault
 from torture_secrets import CORPUS
-from torture_stores import InMemory, OnDisk, Place
+from torture_places import open_place
+from torture_stores import InMemory, OnDisk
 from torture_truth import Violation
 from torture_world import APPLICATION, Ended, World, load
 
@@ -55,13 +56,6 @@ WANTED = load(
 REQUESTS = {"cart": "scale", "mail": "restart", "pay": "upgrade", "search": "modify_gray_rule", "web": "scale"}
 ANYWHERE = (Fault("signal"), Fault("stopped", 10.0), Fault("stopped", 75.0))
 
-PlaceMaker = Callable[[Clock, Path], Place]
-PLACES: dict[str, PlaceMaker] = {
-    "memory": lambda clock, folder: InMemory(clock),
-    "local": OnDisk,
-}
-
-
 @dataclass
 class Found:
     """What one run of the loop came to."""
@@ -82,7 +76,7 @@ def _seeded() -> bytes:
 def build_world(place: str, folder: Path) -> World:
     """The shop, its first manifest applied."""
     clock = Clock()
-    world = World(SEED, clock, PLACES[place](clock, folder), snapshot=_seeded())
+    world = World(SEED, clock, open_place(place, clock, folder), snapshot=_seeded())
     world.apply(FIRST)
     return world
 
@@ -141,6 +135,8 @@ def kept_texts(world: World) -> list[bytes]:
     told += world.truth.everything_durable
     if isinstance(world.place, InMemory):
         return [told, world.place.server.data or b"", "".join(world.place.server.journal).encode()]
-    assert isinstance(world.place, OnDisk)
+    if not isinstance(world.place, OnDisk):
+        state, entries = world.place.read()
+        return [told, repr(state).encode(), json.dumps(entries).encode()]
     files = [path for path in world.place.path.parent.rglob("*") if path.is_file()]
     return [told, *(path.read_bytes() for path in files)]
