@@ -8,10 +8,10 @@ WORKERS ?= 4
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types rewritten unit search bench mutants format clean
+.PHONY: help demo test check lint types rewritten unit search torture contention bench mutants format clean
 
 help:  ## What can be made
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Installed once; again only when what is installed changes.
 $(READY): pyproject.toml constraints.txt statetool/__init__.py
@@ -45,6 +45,12 @@ unit: $(READY)
 
 search: $(READY)  ## The property tests with ten times the examples; minutes, not seconds
 	@STATETOOL_TEST_FACTOR=10 $(PYTEST) -q -n $(WORKERS) tests/property tests/sandbox/test_switches_random.py
+
+torture: $(READY)  ## The fault harness: every effect failing in turn, 20,000 random runs, every rule switched off
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python tests/torture/torture.py
+
+contention: $(READY)  ## Thirty rounds of sixteen processes for the lock of each backend
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m benches.contention
 
 bench: $(READY)  ## Wall and CPU seconds, memory and requests for 1,000 and 15,000 components
 	@$(BIN)/python benches/bench.py

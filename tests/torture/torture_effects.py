@@ -135,8 +135,8 @@ class AtMatch:
 
 
 class Scripted:
-    """Faults in the order in which they are written, by kind of effect, or kind and name; a signal at the first read after an instant
-    of the world's clock, which a world brings."""
+    """Faults in the order in which they are written, by kind of effect, or kind and name; a signal at the first read
+    after an instant of the world's clock, which a world brings."""
 
     def __init__(
         self, script: Mapping[str, Sequence[Fault | str]], *, after_s: float = 0.0, signal_at: float = math.inf

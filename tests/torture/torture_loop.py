@@ -1,4 +1,4 @@
-"""SQLite's loop: count the effects of a clean apply; then let each fail, crash, be lost or late, and recover from it."""
+"""SQLite's loop: count the effects of a clean apply; let each fail, crash, be lost or late, and recover from it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from torture_clock import Clock
 from torture_effects import FAULTS, JOB_FAULTS, AtEffect, Counting, Fault
-from torture_secrets import CORPUS
 from torture_places import open_place
+from torture_secrets import CORPUS
 from torture_stores import InMemory, OnDisk
 from torture_truth import Violation
 from torture_world import APPLICATION, Ended, World, load
@@ -55,6 +55,7 @@ WANTED = load(
 """Five actions: a deployment, a restart, a gray rule and two scales, over three steps."""
 REQUESTS = {"cart": "scale", "mail": "restart", "pay": "upgrade", "search": "modify_gray_rule", "web": "scale"}
 ANYWHERE = (Fault("signal"), Fault("stopped", 10.0), Fault("stopped", 75.0))
+
 
 @dataclass
 class Found:

@@ -156,7 +156,8 @@ MUTANTS: tuple[Mutant, ...] = (
             (
                 _KEEPER + "_checkpoint",
                 "        return serial",
-                "        if state is not self._written:\n            serial = await self._write(state)\n        return serial",
+                "        if state is not self._written:\n            serial = await self._write(state)\n"
+                "        return serial",
             ),
         ],
         [_loop("memory", "crash_after", "crash_before", where="store"), _stories()],
@@ -298,7 +299,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a value adopts only what left it",
-        [(_UNCERTAIN + "_judge_job", "if not unmet:", "if True:")],
+        [(_UNCERTAIN + "_judge_job", "    if is_ours(after):\n        return", "    if True:\n        return")],
         [_stories()],
     ),
     Mutant(
@@ -306,8 +307,8 @@ MUTANTS: tuple[Mutant, ...] = (
         [
             (
                 _UNCERTAIN + "_judge_job",
-                "if verdict.shows_its_kind(action, unmet, after, baseline, job_id):",
-                "if True:",
+                "        if is_ours(after):\n            return",
+                "        if True:\n            return",
             )
         ],
         [_scenario(scenarios.a_scale_of_somebody_after), _stories()],
@@ -335,7 +336,6 @@ MUTANTS: tuple[Mutant, ...] = (
             )
         ],
         [_stories()],
-        quick=True,
     ),
     Mutant(
         "every apply recovers first",
@@ -386,7 +386,6 @@ MUTANTS: tuple[Mutant, ...] = (
             )
         ],
         [_loop("memory", "error"), _stories()],
-        quick=True,
     ),
     Mutant(
         "a signal starts nothing new",
@@ -477,4 +476,3 @@ def _changed(function: FunctionType, old: str, new: str) -> CodeType:
     assert made.co_freevars == code.co_freevars, f"{function.__qualname__} closes over other names"
     _TEXTS[made] = text
     return made
-

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def begun(kinds: tuple[str, ...], per_batch: bool, records: bool) -> tuple[bytes
 
 def _manifest(rng: random.Random, kinds: Sequence[str]) -> tuple[Desired, ...]:
     components = {kind: dict(WANTED[kind]) for kind in kinds}
-    for earlier, later in zip(kinds, kinds[1:], strict=False):
+    for earlier, later in pairwise(kinds):
         if rng.random() < 0.3 and "stop" not in (earlier, later):
             components[later]["depends_on"] = [earlier]
     return load(json.dumps({"application": APPLICATION, "components": components}))
@@ -199,8 +200,7 @@ class Story:
         failed = Counter(
             (c.component_id or "", c.verb)
             for c in truth.calls
-            if (c.job_id is not None
-            and world.ground.job_status(c.job_id) != "SUCCEEDED")
+            if (c.job_id is not None and world.ground.job_status(c.job_id) != "SUCCEEDED")
             or c.fault.kind == "never_ready"
         )
         wished = {(world.ids[kind], "restart"): 1 for kind in self.kinds if kind in RESTARTED}
@@ -215,7 +215,6 @@ class Story:
                 if (is_ := getattr(component, name)) != wanted and component.ready_limit is None:
                     truth.broken("I6", f"{kind}: {name} is {is_} in the end, and {wanted} is wanted")
         truth.judge_secrets(CORPUS, kept_texts(world))
-
 
     def _reported(self) -> set[str]:
         """Of which components the last plan says that something is not as it should be."""

@@ -21,12 +21,16 @@ from statetool.core.events import EventType
 from statetool.core.model import Desired
 
 
-def shop(*kinds: str, place: Callable[[Clock], Place] = InMemory, limits: Limits | None = None, **switches: str) -> World:
+def shop(
+    *kinds: str, place: Callable[[Clock], Place] = InMemory, limits: Limits | None = None, **switches: str
+) -> World:
     """A shop of these components, with what was wished first."""
     components = {kind: FOUND[kind] for kind in kinds}
     applications = {APPLICATION: {"environment": "prod", "components": components}}
     clock = Clock()
-    world = World({"sandbox": {"job_seconds": 4, "stale_ms": 0, **switches}, "applications": applications}, clock, place(clock))
+    world = World(
+        {"sandbox": {"job_seconds": 4, "stale_ms": 0, **switches}, "applications": applications}, clock, place(clock)
+    )
     world.limits = limits or world.limits
     first = {kind: {"restart": "1"} if kind == "again" else {} for kind in kinds}
     world.apply(load(json.dumps({"application": APPLICATION, "components": first})))
@@ -60,7 +64,10 @@ def a_lease_that_ran_out() -> Sequence[Violation]:
 
 def a_lock_file_that_was_removed() -> Sequence[Violation]:
     """Somebody takes the lock's file away while a run stands still, and another run goes through."""
-    with tempfile.TemporaryDirectory() as folder, shop("grow", "back", place=lambda c: OnDisk(c, Path(folder))) as world:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        shop("grow", "back", place=lambda c: OnDisk(c, Path(folder))) as world,
+    ):
         assert isinstance(world.place, OnDisk)
         lock = world.place.path.with_name("state.json.lock")
 

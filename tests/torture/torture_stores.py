@@ -305,7 +305,7 @@ class TorturedFiles(FileSystem):
         return int(self._call("create", work))
 
     def write(self, descriptor: int, data: bytes) -> int:
-        where = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        where = Path(f"/proc/self/fd/{descriptor}").readlink()
         inode, size = os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size
         fault = self._owner.effect("disk", "write")
         if fault.kind in ("crash_before", "power_before"):
