@@ -165,8 +165,10 @@ class _Execution:
                 task.cancel()
 
     def _halt(self, because: str, error: Exception | None = None) -> None:
-        """Start nothing any more. What is running ends by itself; the first error is raised after that."""
-        self._error = self._error or error
+        """Start nothing any more. What is running ends by itself; after that the first error is raised, or the last one
+        that names a rescue file: nothing goes on before that is dealt with."""
+        is_rescue = isinstance(error, StateError) and error.code == STATE_NOT_SAVED
+        self._error = error if is_rescue else self._error or error
         if self._shared.halted is None:
             self._shared.halted = because
             self._skip(self._schedule.skip_rest(), because)
