@@ -438,6 +438,7 @@ def test_a_state_that_can_not_be_saved_stops_what_has_not_begun(lab) -> None:
     assert len(outcome.of(EventType.STATE_SAVED)) == 1
     rescues = list(lab.folder.glob("state.json.rescue-*"))
     assert len(rescues) == 1, "what the run learnt after the failure goes to the rescue file too"
+    assert str(rescues[0]) in outcome.error.message, "although the journal could not be written before"
     assert '"replicas": 6' in next(line for line in rescues[0].read_text().splitlines() if '"shop/b"' in line)
 
 
