@@ -25,6 +25,7 @@ _GIT_TIMEOUT_S = 5
 _CREDENTIAL_PREFIXES = ("HW_", "HUAWEICLOUD_", "OS_", "TF_HTTP_", "AWS_", "PG")
 _CI_VARIABLES = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "TF_BUILD")
 _LOCAL_TIME = Path("/etc/localtime")
+_LONGEST_URL = 2000  # it stands in every lock, whose readers have their limits
 _CREDENTIALS_IN_URL = re.compile(r"//[^/@]*@")
 
 
@@ -109,7 +110,7 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def _without_credentials(url: str) -> str:
-    return _CREDENTIALS_IN_URL.sub("//", url)
+    return _CREDENTIALS_IN_URL.sub("//", url)[:_LONGEST_URL]
 
 
 def timezone(name: str | None, environ: Mapping[str, str]) -> ZoneInfo | None:

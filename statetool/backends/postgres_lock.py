@@ -187,7 +187,7 @@ class PostgresLock:
             return None
         is_held, holder, fence, info, renewed_ago_s, broken = rows[0]
         try:
-            known = lock_info_from_json(parse_document(info.encode()))
+            known = lock_info_from_json(parse_document((info or "null").encode()))
         except DocumentError as error:
             raise StateUnreadable(f"the lock of the state {self._location} can't be read: {error.message}") from None
         ago = max(0.0, renewed_ago_s)

@@ -146,7 +146,7 @@ class Rescue:
             ) from None
         name = re.compile(re.escape(self._name) + _SUFFIX.pattern)
         found = [(int(match[1]), entry) for entry in entries if (match := name.fullmatch(entry.name))]
-        return [*found, *self._find_elsewhere(stored)]
+        return [*(one for one in found if not _is_foreign(one[1], stored)), *self._find_elsewhere(stored)]
 
     def _find_elsewhere(self, stored: StateFile | None) -> list[tuple[int, Path]]:
         """Rescues of this very state where a full disk sent them. Others have theirs there too: the lineage tells."""
@@ -164,6 +164,12 @@ class Rescue:
 
 def _push(path: Path) -> str:
     return f"statetool state push {shlex.quote(str(path))}"
+
+
+def _is_foreign(path: Path, stored: StateFile | None) -> bool:
+    """Whether it is of another state: one folder may serve several places, one after the other."""
+    rescued = _load(path) if stored is not None else None
+    return rescued is not None and stored is not None and rescued.lineage != stored.lineage
 
 
 def _load(path: Path) -> StateFile | None:

@@ -11,10 +11,14 @@ from statetool.cli.options import option
 from statetool.cli.project import open_offline, timezone_of
 from statetool.cli.running import ensure_can_approve
 from statetool.cli.state_changes import approve_shown
-from statetool.errors import ExitCode
+from statetool.errors import ExitCode, UsageError
 from statetool.render.harmless import for_terminal
 from statetool.render.state_work import render_holder
 from statetool.state_work import break_lock
+
+
+LONGEST_REASON = 1000
+"""It stands in the lock's own object, where a backend has one, and every look at the lock reads that."""
 
 
 @click.command("force-unlock", cls=Command)
@@ -27,6 +31,8 @@ def force_unlock(console: Console, /, lock_id: str, reason: str, auto_approve: b
 
     `statetool lock show` names it. Where locks expire, waiting does the same without the danger.
     """
+    if len(reason) > LONGEST_REASON:
+        raise UsageError(f"--reason is longer than {LONGEST_REASON} characters", hint="say it in a sentence")
     ensure_can_approve(console, auto_approve=auto_approve, has_plan=False)
     project = open_offline()
 

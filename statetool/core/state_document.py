@@ -95,7 +95,7 @@ def state_from_document(document: Mapping[str, Json]) -> StateFile:
             for key, member in fields.members("components")
         ]
         return StateFile(
-            lineage=fields.text("lineage"),
+            lineage=_read_lineage(fields),
             serial=fields.integer("serial", minimum=0),
             fence=fields.integer("fence", minimum=0),
             tool_version=fields.text("tool_version"),
@@ -105,6 +105,13 @@ def state_from_document(document: Mapping[str, Json]) -> StateFile:
         )
     except DocumentError as error:
         raise StateUnreadable(error.message, hint=error.hint) from None
+
+
+def _read_lineage(fields: Fields) -> str:
+    lineage = fields.text("lineage")
+    if not lineage.isprintable():  # a database could not keep it, as a value of its own
+        fields.fail("lineage", "must be text that can be shown")
+    return lineage
 
 
 def _seen_to_json(seen: Seen) -> dict[str, Json]:

@@ -389,7 +389,7 @@ def test_the_newest_hundred_serials_are_kept(server: PostgresServer, place: Post
 
 
 def test_damage_is_found(server: PostgresServer, place: PostgresPlace) -> None:
-    """Bytes of a state that are not those stored, an entry that is gone from within the journal."""
+    """Bytes of a state that are not those stored, an entry that is gone from within the journal, a lock of nobody."""
     backend = opened(place)
     with backend.lock(info(), 0, silent) as lease:
         backend.write(None, STATE, lease)
@@ -400,6 +400,9 @@ def test_damage_is_found(server: PostgresServer, place: PostgresPlace) -> None:
         opened(place).read()
     with pytest.raises(StateUnreadable, match="entry 2 of the journal"):
         opened(place).read_journal()
+    server.run(f"UPDATE {place.schema}.lease SET info = NULL")
+    with pytest.raises(StateUnreadable, match="the lock of the state"):
+        opened(place).find_holder()
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,20 @@ def test_a_save_that_fails_is_kept_here_until_it_is_pushed(tmp_path: Path) -> No
         pass
 
 
+def test_a_rescue_keeps_no_other_state_from_being_worked_on(tmp_path: Path) -> None:
+    """One folder, two places: at the other one it could not be pushed, and at its own it still waits."""
+    first, second = MemoryStore(lambda: 0.0), MemoryStore(lambda: 0.0)
+    there = opened(second, tmp_path)
+    with there.lock(info(), 0, silent) as lease:
+        there.write(None, replace(first_state(), lineage="another"), lease)
+    failing = opened(first, tmp_path, StateUnreachable("the database went away"))
+    with failing.lock(info(), 0, silent) as lease, pytest.raises(StateError):
+        failing.write(None, replace(first_state(), serial=4), lease, floor=5)
+    with opened(second, tmp_path).lock(info(), 0, silent):
+        pass
+    assert [found.code for found in opened(first, tmp_path).check_place()] == ["rescue_pending"]
+
+
 def test_after_a_failed_save_the_file_has_the_last_word(tmp_path: Path) -> None:
     """The person was told of it: what the run still learns goes there, also where the store is back."""
     store = MemoryStore(lambda: 0.0)

@@ -463,6 +463,7 @@ ROWS = [
     Row("lock show extra", 64, settled, ERROR),
     Row("force-unlock some-id --reason gone --auto-approve", 1, settled, None),
     Row("force-unlock some-id --auto-approve", 64, settled, None),
+    Row(f"force-unlock some-id --reason {'x' * 1001} --auto-approve", 64, settled, None),
     Row(f"{RESOLVE} --did-run --auto-approve", 0, parked, "resolution"),
     Row(f"{RESOLVE} --did-not --reason looked --auto-approve", 0, parked, "resolution"),
     Row(f"{RESOLVE} --did-not", 7, parked, None, typed="no\n"),

@@ -402,6 +402,7 @@ C = ["components", "shop/cart@prod"]
         (["serial"], -1, "serial must be at least 0"),
         (["fence"], 1.5, "fence must be a whole number"),
         (["lineage"], None, "lineage must be text, not missing"),
+        (["lineage"], "\ud800", "lineage must be text that can be shown"),
         (["components"], [], "components must be an object, not a list"),
         (["components", "cart"], {}, r"components.cart.*not an address"),
         (C, None, 'components."shop/cart@prod" must be an object'),
