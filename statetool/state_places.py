@@ -20,7 +20,11 @@ from statetool.core.model import Secret
 from statetool.endpoints import host_of, is_host, is_loopback_host
 from statetool.errors import StateError
 
-_NEEDED: Mapping[BackendName, str] = {"http": "address", "postgres": "name", "s3": "bucket, key and region"}
+_NEEDED: Mapping[BackendName, str] = {
+    "http": "address (or set TF_HTTP_ADDRESS in the environment, and no section is needed)",
+    "postgres": "name, and url (or PGHOST and its like in the environment)",
+    "s3": "bucket, key and region",
+}
 _OWN_HOSTS: Mapping[BackendName, tuple[str, ...]] = {
     "http": ("TF_HTTP_ADDRESS", "TF_HTTP_LOCK_ADDRESS", "TF_HTTP_UNLOCK_ADDRESS", "CI_SERVER_HOST"),
     "postgres": ("PGHOST",),

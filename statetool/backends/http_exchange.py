@@ -37,7 +37,7 @@ surely was not."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _SHORTLY_AWAY = frozenset({502, 503, 504})
 _METHOD = re.compile(r"[A-Z]{1,20}")
-_LOGIN_HINT = "check the user name and the password or token of the state backend"
+_LOGIN_HINT = "check the user name (TF_HTTP_USERNAME) and the password or token (TF_HTTP_PASSWORD)"
 
 
 class AnswerLost(StateUnreachable):

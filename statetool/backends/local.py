@@ -223,5 +223,6 @@ class LocalBackend:
 
     def _unreadable(self, reason: str, hint: str | None = None) -> StateUnreadable:
         backup = f"the previous serial stands in {self._backup}" if find_signature(self._backup) else None
-        hints = "; ".join(part for part in (hint, backup) if part)
+        way_on = "to go on from there, copy it over the damaged file" if backup and not hint else None
+        hints = "; ".join(part for part in (hint, backup, way_on) if part)
         return StateUnreadable(f"the state {self._path} can't be read: {reason}", hint=hints or None)

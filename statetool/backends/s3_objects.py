@@ -259,8 +259,8 @@ class Objects:
         if isinstance(error, _DENIED):
             return StateUnreachable(
                 f"{self.location} turned us away{told}",
-                hint="check the access key, its right to get, put, delete and list objects there, and this machine's "
-                "clock",
+                hint="check the access key (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), its right to get, put, "
+                "delete and list objects there, and this machine's clock",
             )
         if isinstance(error, FileNotFoundError):
             return StateUnreachable(

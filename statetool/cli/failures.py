@@ -54,7 +54,8 @@ def _explain(error: BaseException) -> tuple[Sequence[Diagnostic], ExitCode]:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f"{context.command_path} --help" if context else None
-        return (Diagnostic("usage", error.format_message(), hint),), ExitCode.USAGE
+        message = error.format_message().replace("\n\t", " ")  # choices come one a line
+        return (Diagnostic("usage", message, hint),), ExitCode.USAGE
     message = f"internal error: {type(error).__name__}: {error}; please report"
     hint = f"{DEBUG_VARIABLE}=1 shows where it happened"
     return (Diagnostic("internal_error", message, hint),), ExitCode.ERROR

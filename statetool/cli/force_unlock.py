@@ -38,10 +38,10 @@ def force_unlock(console: Console, /, lock_id: str, reason: str, auto_approve: b
 
     def approve(holder: str | LockInfo) -> bool:
         if isinstance(holder, LockInfo):
-            text = render_holder(holder, timezone=timezone_of(project))
-        else:
-            text = for_terminal(holder)
-        return approve_shown(console, f"This lock would be broken:\n{text}", auto_approve=auto_approve)
+            text = f"This lock would be broken:\n{render_holder(holder, timezone=timezone_of(project))}"
+        else:  # whether it is the one that was named, only the backend can tell
+            text = f"{for_terminal(f'This lock would be broken, if it is {lock_id}:')}\n{for_terminal(holder)}"
+        return approve_shown(console, text, auto_approve=auto_approve)
 
     broken = break_lock(project, lock_id, reason, approve=approve)
     if broken is None:

@@ -63,6 +63,9 @@ _ROWS_OF_CODES: Mapping[str, str] = {
     "component_replaced": "another id is observed than recorded: adopt it anew, and warn",
     "overwrites_outside_change": "changed outside and in the manifest: the manifest wins, and warn",
     "protected": "lifecycle.protected, and an action that is no scale_up: deny",
+    "operation_parked": "nobody can tell whether an earlier operation on it ran: deny, until a person says it",
+    "interrupted_run": "an earlier run left an operation on it open: the next apply takes it up first, and warn",
+    "operation_open": "an earlier operation on it has not ended: deny, for sent now it could happen twice",
     "observe_mode": "mode: observe in statetool.yaml, and something to be sent: deny",
 }
 """Rows of findings that are not about the version picture."""

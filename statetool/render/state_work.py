@@ -107,9 +107,17 @@ def render_lock(
 def _operations_text(operations: Sequence[OpenOperation], *, is_held: bool) -> str:
     page = Page()
     count = words.plural(len(operations), "operation")
-    page.line(cell(f"{count} open:" if is_held else f"{count} left open; `statetool apply --resume` takes them up:"))
+    if is_held:
+        head = f"{count} open:"
+    elif all(operation.is_parked for operation in operations):
+        head = f"{count} left open:"  # --resume would only say the same
+    else:
+        head = f"{count} left open; `statetool apply --resume` takes them up:"
+    page.line(cell(head))
     for operation in operations:
         page.line(cell(f"  {operation.id}: {describe_operation(operation)}"))
+        if operation.is_parked:
+            page.line(cell(f"    find out, then: statetool state resolve {operation.id} --did-run, or --did-not"))
     return page.text()
 
 

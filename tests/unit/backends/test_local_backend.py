@@ -140,13 +140,15 @@ def test_a_state_replaced_or_edited_by_somebody_else_is_read_anew(path: Path) ->
     ],
 )
 def test_a_damaged_state_is_named_with_reason_and_backup(path: Path, content: bytes, says: str) -> None:
-    """For reading and for locking alike; and nothing is written over it."""
+    """For reading and for locking alike; nothing is written over it, and what a newer version wrote is not damaged."""
     save(path, "ab")
     path.write_bytes(content)
     with pytest.raises(StateUnreadable, match=says) as caught:
         LocalBackend(path).read()
     assert str(path) in caught.value.message
-    assert f"the previous serial stands in {path}.backup" in (caught.value.hint or "")
+    hint = caught.value.hint or ""
+    assert f"the previous serial stands in {path}.backup" in hint
+    assert ("copy it over the damaged file" in hint) is ("newer" not in says)
     with pytest.raises(StateUnreadable, match=says), LocalBackend(path).lock(INFO, 0, silent):
         pass
     assert path.read_bytes() == content

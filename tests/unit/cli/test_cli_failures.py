@@ -24,6 +24,7 @@ class Streams:
     [
         (UsageError("no", hint="so"), 64, "error[usage]: no\n  hint: so\n"),
         (click.UsageError("Missing option."), 64, "error[usage]: Missing option.\n"),
+        (click.UsageError("Choose from:\n\tlocal,\n\ts3"), 64, "error[usage]: Choose from: local, s3\n"),
         (Unreachable("nobody there"), 1, "error[unreachable]: nobody there\n"),
         (StateLocked("held"), 5, "error[state_locked]: held\n"),
         (KeyboardInterrupt(), 130, "error[interrupted]: interrupted\n"),

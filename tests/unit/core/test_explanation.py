@@ -31,6 +31,7 @@ from statetool.core.explanation import (
     build_explanation,
     find_subject,
 )
+from statetool.core.interrupted import INTERRUPTED_RUN, OPERATION_OPEN, OPERATION_PARKED
 from statetool.core.model import Desired, Observed, Origin, Recorded, VariableOrigin
 from statetool.core.plan import Cause, Finding, Kind, Plan
 from statetool.core.project import Selection, build_plan
@@ -311,6 +312,18 @@ def test_what_is_said_of_the_whole_project_is_a_guards() -> None:
         "a guard of statetool.yaml over the whole plan",
         "a guard of statetool.yaml over the component",
     ]
+
+
+def test_what_an_earlier_run_left_open_is_no_guards() -> None:
+    """Nobody is sent to statetool.yaml for it."""
+    desired, recorded = want(replicas=6), record(wish(replicas=4))
+    left = [
+        Finding(code, "deny", "left open", None, address("cart"))
+        for code in (INTERRUPTED_RUN, OPERATION_OPEN, OPERATION_PARKED)
+    ]
+    plan = replace(plan_all([desired], [recorded], [see()]), findings=tuple(left))
+    told = rows(explain(desired, recorded, plan=plan).findings)
+    assert ["guard" in str(row) for row in told] == [False] * 3
 
 
 def test_others_findings_and_actions_stay_with_them() -> None:

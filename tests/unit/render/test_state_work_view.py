@@ -78,6 +78,14 @@ def test_a_lock_that_is_free_or_not_shown() -> None:
     check_golden("lock_free.txt", "\n\n".join(told))
 
 
+def test_who_settles_what_is_parked() -> None:
+    """Taking it up would only say so again: the command that ends it is named."""
+    parked = OpenOperation(INTENT, Type.PARKED, "2026-11-23T08:00:03Z")
+    text = render_lock(PLACE, None, Journal(RUN, {INTENT.id: parked}), is_known=True)
+    assert "--resume" not in text
+    assert f"statetool state resolve {INTENT.id} --did-run, or --did-not" in text
+
+
 def test_serials_and_what_a_push_would_change() -> None:
     """The newest first; of many components the first are named."""
     after = state_of(14, cart=5, pay=4, **{f"new{n}": 1 for n in range(12)})
