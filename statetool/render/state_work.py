@@ -112,7 +112,7 @@ def _operations_text(operations: Sequence[OpenOperation], *, is_held: bool) -> s
     elif all(operation.is_parked for operation in operations):
         head = f"{count} left open:"  # --resume would only say the same
     else:
-        head = f"{count} left open; `statetool apply --resume` takes them up:"
+        head = f"{count} left open, for `statetool apply --resume` to take up:"
     page.line(cell(head))
     for operation in operations:
         page.line(cell(f"  {operation.id}: {describe_operation(operation)}"))

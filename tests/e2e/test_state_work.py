@@ -318,7 +318,7 @@ def test_whoever_meets_a_lock_is_told_how_far_its_holder_is(shop: ProjectFolder)
     assert "error[lock_moved]" in other
     left = shop.call("lock", "show").out
     assert "is not locked" in left
-    assert "`statetool apply --resume` takes them up" in left
+    assert "for `statetool apply --resume` to take up" in left
 
 
 def test_a_lock_without_an_expiry_is_broken_by_its_id(shared: ProjectFolder) -> None:
