@@ -16,7 +16,6 @@ from statetool.render.harmless import for_terminal
 from statetool.render.state_work import render_holder
 from statetool.state_work import break_lock
 
-
 LONGEST_REASON = 1000
 """It stands in the lock's own object, where a backend has one, and every look at the lock reads that."""
 
