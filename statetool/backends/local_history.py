@@ -143,7 +143,6 @@ def _mark(lineage: str) -> str:
 
 def _written_at(path: Path) -> str | None:
     try:
-        seconds = os.lstat(path).st_mtime
-    except OSError:
+        return datetime.fromtimestamp(os.lstat(path).st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OSError, ValueError, OverflowError):  # some file systems keep years that no calendar has
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -39,6 +39,9 @@ T = TypeVar("T")
 PAUSES_S = (0.2, 0.8)
 """Before the second and the third try of a request."""
 
+LONGEST_LIST = 100_000
+"""A store that always promises more would be listed for ever."""
+
 _REFUSED = (exceptions.AlreadyExistsError, exceptions.PreconditionError)
 """What a condition that does not hold is answered with: 412, and 409 where others write at the same moment."""
 
@@ -165,8 +168,14 @@ class Objects:
 
         def collect() -> tuple[Listed, ...]:
             prefix = self._path("")
-            found = obstore.list(self._store, self._path(folder)).collect()
-            named = [Listed(one["path"].removeprefix(prefix), _instant(one["last_modified"])) for one in found]
+            named: list[Listed] = []
+            for found in obstore.list(self._store, self._path(folder)):
+                named += (Listed(one["path"].removeprefix(prefix), _instant(one["last_modified"])) for one in found)
+                if len(named) > LONGEST_LIST:
+                    raise StateUnreachable(
+                        f"{self.location}: the list of {folder}/ does not come to an end",
+                        hint="check the state's endpoint, and what else writes below the state's key",
+                    )
             return tuple(sorted(named, key=lambda one: one.name))
 
         try:

@@ -608,6 +608,18 @@ def test_trouble_is_told_in_a_sentence(answer: Answer | None, words: str) -> Non
         assert [one.code for one in client().check_place()] == ["state_unreachable"]
 
 
+def test_a_list_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that always promises more keeps nobody waiting for ever."""
+    monkeypatch.setattr("statetool.backends.s3_objects.LONGEST_LIST", 3)
+    entry = "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>" * 60
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>on</NextContinuationToken>"
+    body = f"<ListBucketResult>{more}{entry.replace('{}', 'team/shop/journal/x')}</ListBucketResult>".encode()
+    with served(lambda request: Answer(200, body) if "list-type" in str(request) else Answer(404)) as endpoint:
+        objects = Objects(place(endpoint, "team/shop"), timeout_s=5, sleep=lambda _: None)
+        with pytest.raises(StateUnreachable, match="does not come to an end"):
+            objects.list("journal")
+
+
 def test_plain_http_goes_to_this_machine_only() -> None:
     """Before anything is sent."""
     with pytest.raises(StateError) as caught:
