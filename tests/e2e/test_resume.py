@@ -39,7 +39,8 @@ def test_a_killed_run_is_reported_and_taken_up(shop: ProjectFolder) -> None:
     shop.disturb("shop/pay", available_replicas=1)
     want(shop, "pay: {replicas: 2}", "pay: {replicas: 3}")
     with shop.start("apply", "--auto-approve", "--json") as run:
-        run.wait_for_event("action_progress")
+        # So many looks take longer than the job: it has ended, and the instance is waited for.
+        run.wait_for_event("action_progress", 6)
         run.signal(signal.SIGKILL)
         run.end(-signal.SIGKILL)
     findings = shop.plan(code=0)["findings"]
