@@ -12,5 +12,5 @@ FACTOR = int(os.environ.get("STATETOOL_TEST_FACTOR", "1"))
 
 
 def bounded(examples: int) -> Callable[..., Any]:
-    """Settings for `examples` examples times the factor; half as many at every commit, whose minutes are counted."""
-    return settings(max_examples=examples * FACTOR if FACTOR > 1 else -(-examples // 2), deadline=None)
+    """Settings for `examples` examples times the factor; a third as many at every commit, whose minutes are counted."""
+    return settings(max_examples=examples * FACTOR if FACTOR > 1 else -(-examples // 3), deadline=None)
