@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from statetool.errors import Unreachable
+from statetool.servicestage.connections import trusted_tls
 from statetool.servicestage.renewal import parse_http_date
 
 TIMEOUT_S = 5.0
@@ -62,7 +63,7 @@ async def fetch_greeting(endpoint: str, *, now: Callable[[], datetime]) -> Greet
     url = httpx.URL(endpoint)
     port = url.port or _PORTS[url.scheme]
     found = await _resolve(url.host, port)
-    context = _tls_context() if url.scheme == "https" else None
+    context = trusted_tls() if url.scheme == "https" else None
     tls = await _connect(url.host, port, found, context)
     date_ahead_s = await _ask_time(f"{endpoint}/", context, now)
     return Greeting(tuple(found), tls, date_ahead_s)
@@ -160,13 +161,6 @@ async def _ask_time(address: str, context: ssl.SSLContext | None, now: Callable[
         code=HTTP,
         hint="is it the platform that listens there?",
     )
-
-
-def _tls_context() -> ssl.SSLContext:
-    """As trusting as the client of the platform, and not more (`channel.py`)."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _reason(error: OSError | UnicodeError) -> str:

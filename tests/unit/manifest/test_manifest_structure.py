@@ -171,22 +171,22 @@ VALUES += [
 
 
 @pytest.mark.parametrize("key", ["", *sorted(SAMPLES), "nonsense", "gray.nonsense"])
-@pytest.mark.parametrize("value", VALUES, ids=json.dumps)
-def test_what_jsonschema_refuses_is_said_and_nothing_else(key: str, value: Any) -> None:
+def test_what_jsonschema_refuses_is_said_and_nothing_else(key: str) -> None:
     """Whatever stands at a key: no error of the untouched schema is dropped, and what it allows is not refused."""
-    component: Any = value
-    for part in reversed(key.split(".") if key else []):
-        needs_version = part in OF_A_VERSION or (key.startswith("gray.") and part == key[5:])
-        component = {part: component, **({"version": "1.1.0"} if needs_version else {})}
-    document = {"application": "shop", "components": {"cart": component}}
-    result = read_yaml(json.dumps(document).encode(), "f.json")
-    assert result.diagnostics == ()
-    root = result.documents[0].root
-    assert plain_value(root) == document
-    if validator("manifest").is_valid(document):
-        assert load_rules("manifest").check(root) == []
-    else:
-        assert build_document(Document("f.json", root), load_rules("manifest")).diagnostics
+    for value in VALUES:
+        component: Any = value
+        for part in reversed(key.split(".") if key else []):
+            needs_version = part in OF_A_VERSION or (key.startswith("gray.") and part == key[5:])
+            component = {part: component, **({"version": "1.1.0"} if needs_version else {})}
+        document = {"application": "shop", "components": {"cart": component}}
+        result = read_yaml(json.dumps(document).encode(), "f.json")
+        assert result.diagnostics == ()
+        root = result.documents[0].root
+        assert plain_value(root) == document
+        if validator("manifest").is_valid(document):
+            assert load_rules("manifest").check(root) == [], value
+        else:
+            assert build_document(Document("f.json", root), load_rules("manifest")).diagnostics, value
 
 
 ANNOTATIONS = {"title", "description", "default", "$schema", "$id"}
