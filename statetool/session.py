@@ -138,11 +138,14 @@ class Session:
         return self._keeper(plan.lineage, observed)
 
     def _keeper(self, new_lineage: str, observed: Sequence[Observed] = ()) -> StateKeeper:
+        # Where a state is gone and its journal is not, the new one goes on in its place: else they would not belong
+        # together from the first save on.
+        lineage = self.snapshot.journal.lineage or new_lineage
         return StateKeeper(
             self.backend,
             self.lease,
             stored=self.state,
-            state=self.state or new_state(new_lineage, __version__),
+            state=self.state or new_state(lineage, __version__),
             run=self.run,
             observed=tuple(observed),
             journal=self.snapshot.journal,

@@ -16,7 +16,7 @@ from statetool.backends import Backend, LockInfo, OnWait, StoredSerial
 from statetool.backends.files import explain, read_file
 from statetool.backends.lease import Lease
 from statetool.backends.places import BackendName
-from statetool.backends.snapshot import Snapshot, fold_into_state, read_snapshot
+from statetool.backends.snapshot import Snapshot, ensure_belongs, fold_into_state, read_snapshot
 from statetool.backends.state_text import MAX_BYTES, parse_state
 from statetool.core.comparison import StateDifference, compare_states
 from statetool.core.interrupted import describe_operation
@@ -123,7 +123,8 @@ def push_state(
 ) -> Pushed:
     """Let `pushed` take the place of what is stored, if that is approved; a rescue of this state is then dealt with.
 
-    Raises StateError for another lineage, an older serial, the same serial with other content, or one beyond counting.
+    Raises StateError for another lineage (of a state or of a journal without one), an older serial, the same serial
+    with other content, or one beyond counting.
     """
     if pushed.moved_to is not None:
         raise StateError(
@@ -142,6 +143,7 @@ def push_state(
         before = snapshot.state
         if before is not None:
             _ensure_successor(before, pushed, backend.location)
+        ensure_belongs(snapshot.journal, pushed, backend)
         difference = compare_states(before, pushed)
         is_needless = before is not None and before.holds_the_same_as(pushed)
         if not is_needless and not approve(difference):

@@ -139,8 +139,10 @@ class StateKeeper:
         )
 
     def note_run(self, operation: str, actions: int) -> None:
-        """Say in the journal which run this is: whoever waits for the lock reads there how far it is."""
-        run = RunNote(self._run.run_id, operation, self._lease.fence, self._run.now(), actions)
+        """Say in the journal which run this is: whoever waits for the lock reads there how far it is. And of which
+        state, once one is stored: beside another one, the journal is not to be folded."""
+        lineage = self._stored.lineage if self._stored is not None else None
+        run = RunNote(self._run.run_id, operation, self._lease.fence, self._run.now(), actions, lineage=lineage)
         self.log.note(run_entry(run))
 
     def take_over(self, intent: Intent) -> None:

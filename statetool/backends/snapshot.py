@@ -40,17 +40,40 @@ def read_snapshot(backend: Backend) -> Snapshot:
 
 
 def read_any_snapshot(backend: Backend) -> Snapshot:
-    """The same, also of a state that was moved away from here."""
+    """The same, also of a state that was moved away from here. Raises as `ensure_belongs` does."""
     entries = backend.read_journal()
     for _ in range(_TRIES):
         before, stored, entries = entries, backend.read(), backend.read_journal()
         if _continues(before, entries):
             journal = _fold(backend, entries)
+            if stored is not None:
+                ensure_belongs(journal, stored, backend)
             return Snapshot(None if stored is None else with_outcomes(stored, journal), journal, stored)
     raise StateError(
         f"the state {backend.location} changes faster than it can be read",
         code="state_busy",
         hint="wait for the run that writes it (`statetool lock show`), then run the command again",
+    )
+
+
+def ensure_belongs(journal: Journal, state: StateFile, backend: Backend) -> None:
+    """A state that was put beside the journal of another one must not get what that one's runs did.
+
+    Raises StateError `foreign_journal`. A journal that holds nothing fits any state, and so does one that does not say
+    where it belongs.
+    """
+    run = journal.run
+    if run is None or run.lineage in (None, state.lineage) or (journal.is_folded and not journal.operations):
+        return
+    raise StateError(
+        f"the state {backend.location} is of lineage {state.lineage}, and the journal beside it belongs to one of "
+        f"lineage {run.lineage}: run {run.run_id} ({run.operation}, since {run.at}) was interrupted, and somebody put "
+        f"another state there. Operations in the journal: {len(journal.operations)} open, {journal.closed} that "
+        "ended and were not saved",
+        code="foreign_journal",
+        hint=f"put the state of lineage {run.lineage} back. Where this one is right, look up on the platform what "
+        "became of those (`statetool lock show` names what is open), and set the journal aside (docs/state.md, How to "
+        "repair)",
     )
 
 

@@ -35,7 +35,7 @@ from statetool.errors import StateUnreadable
 class EntryType(StrEnum):
     """Every kind of entry. The data of each are given behind it."""
 
-    RUN = "run"  # run_id, operation, actions, ended
+    RUN = "run"  # run_id, operation, actions, ended, lineage (left out where no state was stored yet)
     RECORDED = "recorded"  # records: something ended without a request
     INTENT = "intent"  # run_id, action, component, baseline, updates, attempt
     ACCEPTED = "accepted"  # job_id (may be null), how: answer or adopted
@@ -150,7 +150,10 @@ class OpenOperation:
 
 @dataclass(frozen=True, slots=True)
 class RunNote:
-    """The run that wrote last: `actions` of its plan, and how many of them have `ended`."""
+    """The run that wrote last: `actions` of its plan, and how many of them have `ended`.
+
+    `lineage` is that of the state which its entries belong to, None where it did not say.
+    """
 
     run_id: str
     operation: str
@@ -158,6 +161,7 @@ class RunNote:
     at: str
     actions: int
     ended: int = 0
+    lineage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,11 @@ class Journal:
     def is_folded(self) -> bool:
         """Whether the state has everything that ended."""
         return not self.records and not self.closed
+
+    @property
+    def lineage(self) -> str | None:
+        """Of the state that this journal belongs to; None where nothing says it."""
+        return self.run.lineage if self.run is not None else None
 
 
 def fold_journal(entries: Iterable[Mapping[str, Json]]) -> Journal:
@@ -242,6 +251,7 @@ def run_entry(run: RunNote) -> Entry:
         "operation": run.operation,
         "actions": run.actions,
         "ended": run.ended,
+        **({"lineage": run.lineage} if run.lineage is not None else {}),
     }
     return Entry(EntryType.RUN, run.at, run.fence, None, data)
 
@@ -314,6 +324,7 @@ def _read_run(entry: Entry) -> RunNote:
         at=entry.at,
         actions=fields.integer("actions", minimum=0),
         ended=fields.integer("ended", minimum=0),
+        lineage=fields.optional_text("lineage"),
     )
 
 

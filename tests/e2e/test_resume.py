@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -108,3 +109,47 @@ def test_a_saved_plan_is_applied_after_what_was_open_is_told(shop: ProjectFolder
     assert lines[4] == "statetool will perform the following actions:"
     assert lines.count(lines[4]) == 1
     assert shop.sent() == ["pay scale"]
+
+
+def test_a_journal_of_another_state_is_told_and_folded_nowhere(shop: ProjectFolder) -> None:
+    """The state was swapped by hand while an operation is parked: nothing goes on until one of the two is put right."""
+    want(shop, 'restart: "1"', 'restart: "2"')
+    shop.call("apply", "--auto-approve", code=3)
+    kept = shop.state
+    swapped = shop.write(".statetool/state.json", json.dumps({**kept, "lineage": "another"})).read_bytes()
+    for command in ("plan", "apply --auto-approve", "apply --resume", "state rm shop/pay", "state list", "doctor"):
+        said = " ".join(shop.call(*command.split(), code=1).all.split())
+        assert f"belongs to one of lineage {kept['lineage']}" in said, command
+    assert "1 operation left open" in shop.call("lock", "show").out
+    assert (shop.root / ".statetool/state.json").read_bytes() == swapped
+    shop.write(".statetool/state.json", json.dumps(kept))
+    shop.plan(code=4)
+    shop.write(".statetool/state.json", swapped)
+    (shop.root / ".statetool/state.json.journal").rename(shop.root / "set-aside.journal")
+    shop.call("apply", "--auto-approve")
+    assert shop.state["lineage"] == "another"
+
+
+def test_a_state_made_anew_belongs_to_the_journal_that_is_left(shop: ProjectFolder) -> None:
+    """The file is gone, and an operation is parked: a new state goes on with it, and no other can take its place."""
+    want(shop, 'restart: "1"', 'restart: "2"')
+    shop.call("apply", "--auto-approve", code=3)
+    kept = shop.state
+    (shop.root / ".statetool/state.json").unlink()
+    shop.write("other.json", json.dumps({**kept, "lineage": "another"}))
+    assert "foreign_journal" in shop.call("state", "push", "other.json", "--auto-approve", code=1).err
+    assert not (shop.root / ".statetool/state.json").exists()
+    shop.call("apply", "--auto-approve", code=4)
+    assert shop.state["lineage"] == kept["lineage"]
+    assert [f["code"] for f in shop.plan(code=4)["findings"]] == ["operation_parked"]
+
+
+def test_a_first_state_fits_what_was_sent_before_there_was_one(project: ProjectFolder) -> None:
+    """An action on a component that nobody manages needs no state: what it left open belongs to whichever comes."""
+    project.seed(SEED)
+    project.manifest(MANIFEST)
+    project.call("action", "restart", "shop/cart", "--auto-approve", code=3)
+    assert not (project.root / ".statetool/state.json").exists()
+    project.call("apply", "--auto-approve", code=None)
+    assert project.state["serial"] == 1
+    assert [f["code"] for f in project.plan(code=4)["findings"]] == ["operation_parked"]

@@ -180,6 +180,7 @@ EXPECTED = [
     ("RESCUE_FILE", ["state_not_saved", "exit code 1", "Stored as serial", "1 operation taken up", "No changes."]),
     ("GOOD", ["Forgot shop/pay.", "stored now", "2 added", "Stored as serial", "No changes."]),
     ("truncate", ["state_unreadable", "state.json.backup", "exit code 1", "first time recorded"]),
+    ("set-aside.journal", ["is not locked", "No changes."]),
     ("state rm shop/pay\n", ["Forgot shop/pay.", "recorded as shop/basket", "recorded as shop/cart"]),
 ]
 """A block of the page by a part of it, and what is said to it in this order."""

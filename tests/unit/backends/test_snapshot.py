@@ -209,6 +209,29 @@ def test_a_state_that_was_moved_says_where_to(path: Path, writer: Writer) -> Non
     assert behind is not None and CART in behind.components
 
 
+@pytest.mark.parametrize("read", [read_snapshot, read_any_snapshot])
+def test_a_journal_of_another_state_is_not_folded(
+    path: Path, writer: Writer, read: Callable[[Backend], object]
+) -> None:
+    """Somebody put another state beside it: both lineages are named, and which run was interrupted."""
+    writer.replace(entry_to_json(run_entry(replace(RUN, lineage="M"))), outcome("cart#1", "run-1"))
+    with pytest.raises(StateError) as caught:
+        read(LocalBackend(path))
+    assert caught.value.code == "foreign_journal"
+    for part in (str(path), "lineage L", "lineage M", "run run-1 (apply, since 2026-11-23T08:00:00Z)"):
+        assert part in caught.value.message
+    assert caught.value.hint is not None and "the state of lineage M back" in caught.value.hint
+
+
+@pytest.mark.parametrize("entries", [("L", True), (None, True), ("M", False)])
+def test_a_journal_fits_its_own_state(path: Path, writer: Writer, entries: tuple[str | None, bool]) -> None:
+    """So does one that does not say where it belongs, and one of another state that holds nothing."""
+    lineage, has_outcome = entries
+    run = replace(RUN, lineage=lineage)
+    writer.replace(entry_to_json(run_entry(run)), *([outcome("cart#1", "run-1")] if has_outcome else ()))
+    assert read_snapshot(LocalBackend(path)).journal.run == run
+
+
 def test_an_entry_that_makes_no_sense_names_its_place(path: Path, writer: Writer) -> None:
     """A journal of a newer version, or one somebody edited: the error says which, and where it stands."""
     writer.append(entry_to_json(Entry(EntryType.INTENT, AT, 1, "cart#2", {"run_id": 7})))

@@ -77,7 +77,7 @@ TOLD: dict[EntryType, dict[str, Json]] = {
 
 def documents() -> list[dict[str, Json]]:
     """One entry of every type."""
-    entries = [run_entry(RunNote("r1", "apply", 7, T0, 3, 1)), intent_entry(INTENT)]
+    entries = [run_entry(RunNote("r1", "apply", 7, T0, 3, 1, "L")), intent_entry(INTENT)]
     for type_, data in TOLD.items():
         if type_ in CLOSING:
             entries.append(closing_entry(type_, INTENT.id, T0, 7, records=(RECORD,), data=data))
