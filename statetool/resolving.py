@@ -3,6 +3,8 @@
 Owns the order of the steps. It sends nothing. What the state learns is `apply/resolution.py`.
 
     lock ─> read the journal ─> find the operation ─> look at its component ─> show and ask ─> record
+
+Without a word to record, there is no lock, and the showing is the end of it.
 """
 
 from __future__ import annotations
@@ -14,11 +16,17 @@ from dataclasses import replace
 from statetool.apply.resolution import resolved_ending
 from statetool.apply.signals import run_interruptibly
 from statetool.backends import OnWait
+from statetool.backends.snapshot import read_snapshot
 from statetool.core.interrupted import describe_operation
 from statetool.core.journal import Journal, OpenOperation
 from statetool.core.resolution import Evidence, Resolution
 from statetool.errors import Interrupted, NotFound, StateError, StatetoolError
 from statetool.session import Project, connect, open_session, with_project_id
+
+
+def fetch_evidence(project: Project, operation_id: str) -> Evidence:
+    """What there is to judge a parked operation by. Takes no lock, and writes nothing. Raises as below."""
+    return _look(project, _find(read_snapshot(project.backend).journal, operation_id))
 
 
 def resolve_operation(

@@ -1,4 +1,4 @@
-"""`statetool state resolve`: say whether a parked operation ran."""
+"""`statetool state resolve`: see what there is to judge a parked operation by, and say whether it ran."""
 
 from __future__ import annotations
 
@@ -13,8 +13,14 @@ from statetool.cli.running import ask_for_yes, ensure_can_approve, tell_lock_wai
 from statetool.core.resolution import Evidence
 from statetool.errors import ExitCode, UsageError
 from statetool.render.json import render_document
-from statetool.render.resolution import render_evidence, render_resolution, resolution_to_document
-from statetool.resolving import resolve_operation
+from statetool.render.resolution import (
+    evidence_to_document,
+    render_choice,
+    render_evidence,
+    render_resolution,
+    resolution_to_document,
+)
+from statetool.resolving import fetch_evidence, resolve_operation
 from statetool.session import Project
 
 
@@ -25,7 +31,7 @@ from statetool.session import Project
 @option("--reason", metavar="TEXT", help="How that was found out.")
 @option("--auto-approve", is_flag=True, help="Do not ask.")
 @lock_options
-@json_option("document", "One JSON document (schema: resolution); needs --auto-approve.")
+@json_option("document", "One JSON document (schema: resolution); with a word to record it needs --auto-approve.")
 @click.pass_obj
 def resolve(
     console: Console,
@@ -37,9 +43,19 @@ def resolve(
     auto_approve: bool,
     lock_timeout: float | None,
 ) -> int:
-    """Say whether an operation ran of which nobody else can tell. Shows what there is to judge by; sends nothing."""
+    """Say whether an operation ran of which nobody else can tell. Shows what there is to judge by; sends nothing.
+
+    With neither --did-run nor --did-not it only shows that, takes no lock, and records nothing.
+    """
+    if did_run and did_not:
+        raise UsageError("say which: --did-run or --did-not", hint="with neither, what is known of it is shown")
     if did_run is did_not:
-        raise UsageError("say which: --did-run or --did-not", hint="`statetool plan` tells what is parked, and why")
+        if auto_approve or reason is not None:
+            raise UsageError(
+                "there is nothing to record yet: say which, --did-run or --did-not",
+                hint="to see what is known of it, give the id alone",
+            )
+        return _show(console, operation)
     ensure_can_approve(console, auto_approve=auto_approve, has_plan=False)
     project = open_project()
     resolution = resolve_operation(
@@ -62,11 +78,27 @@ def resolve(
     return ExitCode.DONE
 
 
+def _show(console: Console, operation: str) -> int:
+    project = open_project()
+    evidence = fetch_evidence(project, operation)
+    if console.is_json:
+        console.out(render_document(evidence_to_document(evidence, __version__)))
+    else:
+        _show_evidence(console, project, evidence)
+        color = console.color(console.stdout)
+        console.out("\n" + render_choice(evidence, width=console.width, color=color))
+    return ExitCode.DONE
+
+
+def _show_evidence(console: Console, project: Project, evidence: Evidence) -> None:
+    color = console.color(console.stdout)
+    console.out(render_evidence(evidence, width=console.width, color=color, timezone=timezone_of(project)))
+
+
 def _approve(console: Console, project: Project, evidence: Evidence, auto_approve: bool) -> bool:
     if console.is_json:
         return True
-    color = console.color(console.stdout)
-    console.out(render_evidence(evidence, width=console.width, color=color, timezone=timezone_of(project)))
+    _show_evidence(console, project, evidence)
     if auto_approve:
         return True
     console.tell("")

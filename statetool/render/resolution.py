@@ -96,6 +96,16 @@ def _record_text(record: Mapping[str, Json], clock: words.InstantWriter) -> str:
     return f"{_text(record.get('type'))} of {_text(record.get('version'))}, {_instant(record.get('begun_at'), clock)}"
 
 
+def render_choice(evidence: Evidence, *, width: int | None = None, color: bool = False) -> str:
+    """The commands that end the operation, for whoever has looked at the evidence only."""
+    page = Page(width=width, color=color)
+    command = f"statetool state resolve {evidence.operation.id}"
+    page.line(cell("To go on, once you know it:"))
+    for choice in ("--did-run", "--did-not"):
+        page.line(cell(f"  {command} {choice}"))
+    return page.text()
+
+
 def render_resolution(resolution: Resolution, *, width: int | None = None, color: bool = False) -> str:
     """What came of it, and how to go on."""
     page = Page(width=width, color=color)
@@ -114,7 +124,17 @@ def render_resolution(resolution: Resolution, *, width: int | None = None, color
 
 def resolution_to_document(resolution: Resolution, tool_version: str) -> dict[str, Json]:
     """`statetool state resolve --json`; schema: resolution."""
-    evidence = resolution.evidence
+    return {
+        **evidence_to_document(resolution.evidence, tool_version),
+        "did_run": resolution.did_run,
+        "by": resolution.by,
+        "reason": resolution.reason,
+        "recorded": list(resolution.recorded),
+    }
+
+
+def evidence_to_document(evidence: Evidence, tool_version: str) -> dict[str, Json]:
+    """The same before anything was said; the schema is the same, too."""
     operation = evidence.operation
     intent, baseline = operation.intent, operation.intent.baseline
     return {
@@ -138,10 +158,6 @@ def resolution_to_document(resolution: Resolution, tool_version: str) -> dict[st
         "parked": {"at": operation.at, "why": operation.told.get("why"), "evidence": dict(_found(evidence)) or None},
         "now": _now_to_json(evidence),
         "unreached": evidence.unreached,
-        "did_run": resolution.did_run,
-        "by": resolution.by,
-        "reason": resolution.reason,
-        "recorded": list(resolution.recorded),
     }
 
 

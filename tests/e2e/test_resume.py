@@ -31,6 +31,13 @@ def shop(project: ProjectFolder) -> ProjectFolder:
     return project
 
 
+def folder_of(project: ProjectFolder) -> dict[str, bytes]:
+    """Everything that is kept of the state, and of its lock."""
+    return {
+        path.name: path.read_bytes() for path in (project.root / ".statetool").glob("state.json*") if path.is_file()
+    }
+
+
 def want(project: ProjectFolder, old: str, new: str) -> None:
     project.edit("manifests/shop.yaml", old, new)
 
@@ -72,6 +79,16 @@ def test_a_person_settles_what_nothing_tells(shop: ProjectFolder, did_run: bool)
     assert operation in shop.call("apply", "--resume", code=3).out
     unknown = shop.call("state", "resolve", "shop/cart#9.9@9", "--did-not", "--auto-approve", code=1)
     assert f"parked: {operation}" in unknown.err
+    kept = folder_of(shop)
+    shown = shop.call("state", "resolve", operation)
+    assert "no newer job is to be seen" in shown.out
+    assert [line.strip() for line in shown.out.splitlines()[-2:]] == [
+        f"statetool state resolve {operation} {choice}" for choice in ("--did-run", "--did-not")
+    ]
+    document = shop.call("state", "resolve", operation, "--json").document
+    assert (document["operation"], document["now"]["status"]) == (operation, "RUNNING")
+    assert not {"did_run", "by", "reason", "recorded"} & document.keys()
+    assert folder_of(shop) == kept
     word = "--did-run" if did_run else "--did-not"
     said = shop.call("state", "resolve", operation, word, "--reason", "looked", "--auto-approve")
     assert "no newer job is to be seen" in said.out
