@@ -44,7 +44,7 @@ unit: $(READY)
 	@$(PYTEST) -q -n $(WORKERS) --dist loadgroup
 
 search: $(READY)  ## The property tests with ten times the examples; minutes, not seconds
-	@STATETOOL_TEST_FACTOR=10 $(PYTEST) -q -n $(WORKERS) tests/property tests/sandbox/test_switches_random.py
+	@STATETOOL_TEST_FACTOR=10 $(PYTEST) -q -n $(WORKERS) tests/property tests/sandbox/test_openapi_fuzz.py tests/sandbox/test_switches_random.py
 
 torture: $(READY)  ## The fault harness: every effect failing in turn, 20,000 random runs, every rule switched off
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python tests/torture/torture.py
