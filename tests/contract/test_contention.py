@@ -32,8 +32,8 @@ def test_two_holders_are_noticed(tmp_path: Path) -> None:
     store = CarelessStore("if-match", "if-none-match")
     with served(store.answer) as endpoint:
         careless = Kind("careless", lambda _: place(endpoint, "team"), refuses_late=False)
-        verdict = hold_contest(careless, tmp_path, rounds=1, contenders=6, unsafe=True, round_s=15.0)
-    assert verdict.violations
+        verdict = hold_contest(careless, tmp_path, rounds=1, contenders=6, unsafe=True, round_s=5.0)
+    assert any("was surely inside" in violation for violation in verdict.violations)
 
 
 def history() -> list[dict[str, Any]]:
